@@ -1,0 +1,202 @@
+"""The command ``iqa-eval``. Heavy modules load inside the commands: help answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from .registry import BrokenPlugin, UnknownName, entries
+
+
+class _Commands(TyperGroup):
+    """Our commands and those that packages register, which load when they are invoked."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *entries("commands")]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in entries("commands"):
+            return own
+        try:
+            function = entries("commands")[cmd_name].load()
+        except BrokenPlugin as error:
+            message = str(error)
+
+            def function() -> None:
+                _fail(message)
+
+            function.__doc__ = message
+        single = typer.Typer(add_completion=False)
+        single.command(cmd_name)(function)
+        return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Benchmark image quality models: agreement with people, and sensitivity to local damage.",
+)
+
+Out = Annotated[Path, typer.Option(help="Folder for records, tables, figures and the page.")]
+
+
+@app.command("list")
+def list_names(
+    what: Annotated[str, typer.Argument(help="models, datasets, protocols or degradations")],
+) -> None:
+    """List what can be named, and which package it comes from."""
+    from .listing import listing
+
+    for line in listing(what):
+        typer.echo(line)
+
+
+@app.command()
+def check(
+    model: Annotated[str, typer.Argument(help="A model's name, e.g. pyiqa:psnr")],
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, for the model.")] = None,
+) -> None:
+    """Check that a model keeps the adapter contract. Exit code 1 if it does not."""
+    from .conformance import check as conform
+    from .registry import load_model
+
+    results = conform(load_model(model, **_options(option)))
+    for result in results:
+        typer.echo(
+            f"  ok    {result.name}"
+            if not result.problem
+            else f"  FAIL  {result.name}: {result.problem}"
+        )
+    failed = sum(bool(result.problem) for result in results)
+    typer.echo(f"{model}: {len(results) - failed} of {len(results)} checks passed")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def score(
+    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="A model that gives scores.")],
+    reference: Annotated[
+        list[Path] | None, typer.Option("--reference", "-r", help="One, or one for each image.")
+    ] = None,
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, for the model.")] = None,
+) -> None:
+    """Score images with one model; higher is better. Exit code 1 if one could not be scored."""
+    from .scoring import score as score_files
+
+    result = score_files(images, model, reference, **_options(option))
+    for image, value, reason in result.itertuples(index=False, name=None):
+        typer.echo(f"{image}\t-\t{reason}" if reason else f"{image}\t{value:.6g}")
+    raise typer.Exit(int(result["reason"].notna().any()))
+
+
+@app.command()
+def run(
+    suite: Annotated[Path | None, typer.Argument(help="A suite file (YAML).")] = None,
+    models: Annotated[
+        list[str] | None, typer.Option("--models", help="Names; repeat, or A,B.")
+    ] = None,
+    datasets: Annotated[
+        list[str] | None, typer.Option("--datasets", help="Names, or a .csv / .parquet table.")
+    ] = None,
+    protocols: Annotated[list[str] | None, typer.Option("--protocols", help="Names.")] = None,
+    out: Out = Path("results/run"),
+    root: Annotated[Path | None, typer.Option(help="Folder of the datasets' images.")] = None,
+    seed: Annotated[int, typer.Option(help="Fixes everything that is drawn.")] = 0,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: every core.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
+    cache: Annotated[Path | None, typer.Option(help="Where finished work is kept.")] = None,
+    retry_failed: Annotated[bool, typer.Option(help="Try recorded failures again.")] = False,
+) -> None:
+    """Run models × datasets × protocols; write records, tables, figures and a page."""
+    from .suite import make_suite, read_suite
+
+    given = {"models": _names(models), "datasets": _names(datasets), "protocols": _names(protocols)}
+    if suite is not None:
+        if any(given.values()):
+            _fail("give a suite file, or --models, --datasets and --protocols; not both")
+        plan = read_suite(suite)
+    else:
+        if not given["models"] or not given["datasets"]:
+            _fail("name --models and --datasets, or give a suite file")
+        content: dict[str, Any] = {k: v for k, v in given.items() if v}
+        content["datasets"] = [
+            {"name": n, "root": str(root)} if root else {"name": n} for n in given["datasets"]
+        ]
+        plan = make_suite("run", {**content, "seed": seed})
+    show(plan, out, workers=workers, device=device, cache=cache, retry_failed=retry_failed)
+
+
+def show(suite: Any, out: Path, **settings: Any) -> None:
+    """Run ``suite``, write its report, print its tables; exit code 1 if it gave no number."""
+    from .reports import terminal, write_report
+    from .runner import run_suite
+
+    rows = run_suite(suite, out=out, **settings)
+    terminal(rows)
+    page = write_report(out)
+    typer.echo(f"\nThe page with all tables and figures: {page}")
+    if all(row.value is None for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="A folder that run has written.")],
+) -> None:
+    """Write tables, figures and the page again from the records of a run."""
+    from .records import read_records
+    from .reports import terminal, write_report
+
+    page = write_report(folder)
+    terminal(read_records(folder / "records"))
+    typer.echo(f"\nThe page with all tables and figures: {page}")
+
+
+def _names(values: list[str] | None) -> list[str]:
+    return [name for value in values or () for name in value.split(",") if name]
+
+
+def _options(values: list[str] | None) -> dict[str, Any]:
+    """``NAME=VALUE`` → options; values are read as YAML scalars (true, 3, text)."""
+    import yaml
+
+    options = {}
+    for text in values or ():
+        name, equals, value = text.partition("=")
+        if not equals:
+            _fail(f"--option {text!r}: write NAME=VALUE")
+        options[name] = yaml.safe_load(value)
+    return options
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"iqa-eval: {message}", err=True)
+    raise SystemExit(2)
+
+
+def main() -> None:
+    """Entry point: every expected error is one line."""
+    try:
+        app()
+    except (UnknownName, BrokenPlugin, ValueError, OSError) as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        typer.echo("\niqa-eval: stopped; what was finished is kept, run again to go on", err=True)
+        sys.exit(130)
+    except Exception as error:
+        from .executors.processes import WorkerDied
+        from .model import Unavailable
+        from .store import StoreError
+
+        if isinstance(error, WorkerDied | Unavailable | StoreError):
+            _fail(str(error))
+        raise

@@ -1,0 +1,112 @@
+"""A user's own dataset: a CSV or Parquet table of image files.
+
+Columns: ``image`` (path, relative to the table or to ``root``) and, where known, ``label``,
+``label_std``, ``reference`` (path), ``content``, ``distortion``, ``severity``, ``split``,
+``id`` (default: the image path as written). A content is the scene that an image shows; by
+default an image's reference, or the image itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from ..sample import Damage, Dataset, FileSource, LabelKind, Sample
+
+
+def load_table(
+    path: Path,
+    root: Path | None = None,
+    *,
+    name: str | None = None,
+    label_kind: LabelKind = "mos",
+    better: Literal["higher", "lower"] = "higher",
+) -> Dataset:
+    """The dataset that ``path`` lists; images are found below ``root`` (default: its folder).
+
+    ``better="lower"`` declares DMOS-like labels: they are negated and kept as ``raw_score``.
+    A row without a usable label stays in the dataset with no label; a missing image file is
+    a failure of that sample later, not here. Raises FileNotFoundError, or ValueError with one
+    line for a table that cannot be used.
+    """
+    table = _read(path)
+    if "image" not in table.columns:
+        columns = ", ".join(map(str, table.columns))
+        raise ValueError(f"{path}: no column 'image'; the columns are: {columns}")
+    if better not in ("higher", "lower"):
+        raise ValueError(f"{path}: better must be 'higher' or 'lower', not {better!r}")
+    if table.empty:
+        raise ValueError(f"{path}: the table has no rows")
+    folder = path.parent if root is None else root
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; give the images' folder as root")
+    sign = 1.0 if better == "higher" else -1.0
+    samples = []
+    for position, row in enumerate(table.to_dict("records"), start=2):
+        image, reference = _text(row, "image"), _text(row, "reference")
+        if image is None:
+            raise ValueError(f"{path}: row {position} names no image")
+        raw = _number(row, "label")
+        distortion, severity = _text(row, "distortion"), _number(row, "severity")
+        samples.append(
+            Sample(
+                id=_text(row, "id") or image,
+                source=FileSource(folder / image),
+                content=_text(row, "content") or reference or image,
+                label=None if raw is None else sign * raw,
+                label_std=_number(row, "label_std"),
+                raw_score=raw,
+                damages=(Damage(distortion, severity),) if distortion else (),
+                reference=reference,
+                split=_text(row, "split"),
+            )
+        )
+    return Dataset(
+        name=name or path.stem,
+        samples=tuple(samples),
+        references=_references(samples, folder),
+        label_kind=label_kind if any(s.label is not None for s in samples) else "none",
+    )
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such table")
+    try:
+        if path.suffix.lower() == ".parquet":
+            return pd.read_parquet(path)
+        # Text stays text: a content called "007" or "NA" must not become a number or nothing.
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except Exception as error:  # pandas and pyarrow raise many kinds
+        line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{path}: not a readable table: {line}") from error
+
+
+def _references(samples: list[Sample], folder: Path) -> tuple[Sample, ...]:
+    """Pristine images that the table refers to and does not list as samples."""
+    listed = {s.id for s in samples}
+    found = {
+        s.reference: Sample(s.reference, FileSource(folder / s.reference), s.content)
+        for s in reversed(samples)
+        if s.reference is not None and s.reference not in listed
+    }
+    return tuple(found[name] for name in sorted(found))
+
+
+def _text(row: dict[Hashable, Any], column: str) -> str | None:
+    value = row.get(column)
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return str(value)
+
+
+def _number(row: dict[Hashable, Any], column: str) -> float | None:
+    try:
+        value = float(row.get(column, math.nan))
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) else None

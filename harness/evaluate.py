@@ -1,0 +1,106 @@
+"""Stage 2: one job's cell outputs through its protocol, to a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from . import records
+from .canonical import canonical_json, slug
+from .contamination import contamination
+from .executors.threads import one_thread
+from .jobs import Job
+from .model import Model
+from .protocols.base import Inputs, Measure, Need, Protocol
+from .sample import Dataset
+from .store import Output
+
+
+def evaluate(
+    job: Job, outputs: Mapping[Need, Output] | None, seed: int, folder: Path | None
+) -> records.Record:
+    """The record of ``job``; ``outputs`` is None where it is skipped.
+
+    Per-sample scores are written below ``folder`` if there is one. A protocol that fails
+    becomes a row with the reason.
+    """
+    if outputs is None:
+        assert not isinstance(job.needs, tuple)
+        measures, failures = [_nothing(job, job.needs.reason)], {}
+    else:
+        measures = _measure(job, outputs, seed)
+        failures = {
+            need.operation + (" (head)" if need.on_head_dataset else ""): dict(output.failures)
+            for need, output in outputs.items()
+        }
+    name, options = _model_name(job), job.model_name.options
+    rows = tuple(_row(job, measure, seed, folder) for measure in measures)
+    return records.Record(rows, failures, slug(name, options))
+
+
+def _measure(job: Job, outputs: Mapping[Need, Output], seed: int) -> list[Measure]:
+    assert isinstance(job.model, Model)
+    assert isinstance(job.dataset, Dataset)
+    assert isinstance(job.protocol, Protocol)
+    head = job.head_dataset if isinstance(job.head_dataset, Dataset) else None
+    inputs = Inputs(job.model.card, job.dataset, outputs, head, seed)
+    try:
+        with one_thread():  # BLAS results depend on the number of threads
+            return job.protocol.evaluate(inputs)
+    except Exception as error:
+        reason = " ".join(f"{job.protocol_name} failed: {type(error).__name__}: {error}".split())
+        return [_nothing(job, reason)]
+
+
+def _nothing(job: Job, reason: str) -> Measure:
+    """The row of a job without a number."""
+    known = isinstance(job.dataset, Dataset)
+    n = len(job.dataset.samples) if known else 0  # type: ignore[union-attr]
+    headline = job.protocol.headline if isinstance(job.protocol, Protocol) else "none"
+    return Measure(headline, None, n, 0, n, reason=reason)
+
+
+def _row(job: Job, m: Measure, seed: int, folder: Path | None) -> records.Row:
+    card = job.model.card if isinstance(job.model, Model) else None
+    data = job.dataset if isinstance(job.dataset, Dataset) else None
+    marks = list(m.marks)
+    if data is not None and data.label_kind == "pseudo":
+        marks.append("pseudo-labels")
+    if data is not None and card is not None and card.name in data.circular:
+        marks.append("circular")
+    if card is not None and card.control:
+        marks.append("control")
+    return records.Row(
+        model=_model_name(job),
+        model_version=card.version if card else "",
+        weights=card.weights_hash if card else "",
+        options=canonical_json(job.model_name.options),
+        mode=card.mode if card else "",
+        dataset=data.name if data else job.dataset_name.name,
+        images_hash=data.images_hash if data else "",
+        labels_hash=data.labels_hash if data else "",
+        label_kind=data.label_kind if data else "none",
+        protocol=job.protocol_name,
+        protocol_version=job.protocol.version if isinstance(job.protocol, Protocol) else "",
+        split=m.split,
+        subset=m.subset,
+        metric=m.metric,
+        value=m.value,
+        ci_low=m.ci_low,
+        ci_high=m.ci_high,
+        ci_method=m.ci_method,
+        n_expected=m.n_expected,
+        n_scored=m.n_scored,
+        n_failed=m.n_failed,
+        seed=seed,
+        published=None,
+        published_source=None,
+        contamination=contamination(card, data) if card and data else "unknown",
+        marks=tuple(sorted(marks)),
+        scores=records.write_scores(folder, m.scores) if folder and m.scores else None,
+        reason=m.reason,
+    )
+
+
+def _model_name(job: Job) -> str:
+    return job.model.card.name if isinstance(job.model, Model) else job.model_name.name

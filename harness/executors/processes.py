@@ -1,0 +1,94 @@
+"""Run passes side by side in processes on this machine, each decoding and computing on one core.
+
+For work on a CPU this fills the cores better than threads inside one operation do. Workers
+are forked: they share the loaded models' memory and start at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from ..extract import Pass, Tick, run_pass
+from .serial import execute as execute_here
+
+# What a forked worker inherits; passes hold models, which need not be picklable.
+_passes: Sequence[Pass] = ()
+_finished: Any = None
+_stop: Any = None
+
+
+class WorkerDied(RuntimeError):
+    """A worker process was killed, most often for want of memory."""
+
+
+def available() -> bool:
+    """Whether workers can be forked here."""
+    return hasattr(ctypes.CDLL(None), "prctl") if os.name == "posix" else False
+
+
+def execute(passes: Sequence[Pass], tick: Tick, workers: int) -> None:
+    """Run the passes in ``workers`` processes. Raises WorkerDied or what a pass raises."""
+    if workers == 1 or len(passes) == 1 or not available():
+        execute_here(passes, tick)
+        return
+    global _passes, _finished, _stop
+    context = multiprocessing.get_context("fork")
+    _passes, _finished, _stop = passes, context.Value("q", 0), context.Event()
+    reported = 0
+
+    def report() -> None:
+        nonlocal reported
+        now = _finished.value
+        tick(now - reported)
+        reported = now
+
+    pool = ProcessPoolExecutor(workers, context, _start, (os.getpid(),))
+    try:
+        pending: set[Future[None]] = {pool.submit(_run, i) for i in range(len(passes))}
+        while pending:
+            done, pending = wait(pending, timeout=0.2, return_when=FIRST_EXCEPTION)
+            report()
+            for future in done:
+                future.result()
+    except BrokenProcessPool as error:
+        raise WorkerDied(
+            "a worker process was killed, perhaps for want of memory: use fewer --workers; "
+            "what was finished is kept"
+        ) from error
+    except BaseException:
+        _stop.set()  # workers commit what they have and return
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        _passes, _finished, _stop = (), None, None
+
+
+def _start(parent: int) -> None:
+    """In a new worker: die with the parent, even if it is killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 = PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches workers through _stop
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+
+
+def _run(index: int) -> None:
+    run_pass(_passes[index], _count)
+
+
+def _count(n: int) -> None:
+    with _finished.get_lock():
+        _finished.value += n
+    if _stop.is_set():
+        raise KeyboardInterrupt

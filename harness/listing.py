@@ -1,0 +1,37 @@
+"""What ``iqa-eval list`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .model import Family
+from .registry import BrokenPlugin, Entry, entries, unknown
+
+KINDS = ("models", "datasets", "protocols", "degradations")
+
+
+def listing(what: str) -> Iterator[str]:
+    """Lines for one kind of name. A plug-in that cannot be loaded is listed with the reason.
+
+    Raises ValueError for an unknown kind.
+    """
+    if what not in KINDS:
+        raise ValueError(unknown("kind of thing", what, KINDS))
+    for entry in entries(what).values():
+        try:
+            yield from _lines(entry)
+        except BrokenPlugin as error:
+            yield f"{entry.name:<28} warning: {error}"
+
+
+def _lines(entry: Entry) -> Iterator[str]:
+    thing = entry.load()
+    if isinstance(thing, Mapping):  # a bank of degradations
+        yield from (f"{name:<24} {item.summary}  [{entry.origin}]" for name, item in thing.items())
+        return
+    summary = getattr(thing, "summary", None) or (thing.__doc__ or "").strip().split("\n")[0]
+    name = f"{entry.name}:NAME" if isinstance(thing, Family) else entry.name
+    yield f"{name:<28} {summary}  [{entry.origin}]"
+    if isinstance(thing, Family):
+        for listed in thing.listed:
+            yield f"  {entry.name}:{listed}"

@@ -1,0 +1,172 @@
+"""The adapter contract: what a model says of itself, and the operations it may offer.
+
+An adapter is any object with a ``card`` and at least one of the methods below. Having the
+method is having the capability; nothing is inherited and nothing is registered by class.
+An adapter that can use an accelerator also has ``to(device: str)``.
+Every method takes a list of ``uint8`` RGB tensors ``[3, H, W]`` on the CPU, possibly of
+different sizes; resizing, cropping, normalizing, batching and moving to a device are the
+adapter's business. The harness never normalizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import torch
+
+    from .sample import Dataset
+
+Images = Sequence["torch.Tensor"]
+Mode = Literal["NR", "FR", "PAIR"]
+Role = Literal["images", "content", "labels", "pseudo"]
+Component = Literal["encoder", "head"]
+
+OPERATIONS = ("features", "score", "score_pair", "quality_map", "distortion_map")
+PAIR_OPERATIONS = frozenset({"score_pair", "distortion_map"})
+MAP_OPERATIONS = frozenset({"quality_map", "distortion_map"})
+
+
+class Unavailable(Exception):
+    """The model cannot run here: its weights or a library are absent. Not a failure: a skip.
+
+    ``reason`` says what is missing, ``command`` is what the user should type to get it.
+    """
+
+    def __init__(self, reason: str, command: str | None = None) -> None:
+        self.reason, self.command = reason, command
+        super().__init__(f"{reason}; to get it: {command}" if command else reason)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One file of parameters. ``sha256`` is of the file, or of the tensors where there is none."""
+
+    name: str
+    sha256: str
+    source: str = ""
+    license: str = "unknown"
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What one component of a model has seen of a dataset."""
+
+    dataset: str
+    split: str = "all"
+    role: Role = "images"
+    component: Component = "encoder"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model says of itself; everything in it that changes values enters the cell key.
+
+    ``trained_on`` is None where nothing is known (contamination is then "unknown"), and ()
+    where the model was trained on nothing. ``requires`` names libraries (as distributed)
+    whose version changes the values. ``batch_invariant`` promises bit-equal results whatever
+    the batch; only then are images of one size grouped. ``options`` are the keyword arguments
+    that the model was loaded with; ``load_model`` fills them in.
+    """
+
+    name: str
+    version: str
+    mode: Mode
+    summary: str = ""
+    license: str = "unknown"
+    paper: str = ""
+    weights: tuple[Weights, ...] = ()
+    trained_on: tuple[TrainedOn, ...] | None = None
+    trained_degradations: tuple[str, ...] = ()
+    trained_masks: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    precision: str = "float32"
+    batch_invariant: bool = False
+    deterministic: bool = True
+    control: bool = False  # a yardstick (constant, untrained …): shown, never ranked
+    map_channels: tuple[str, ...] = ()
+    max_pixels: int = 100_000_000
+    options: Mapping[str, Any] | None = None
+
+    @property
+    def weights_hash(self) -> str:
+        """The weights' SHA-256s joined by "+", or "" for a model without parameters."""
+        return "+".join(w.sha256 for w in self.weights)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Many models behind one prefix: ``pyiqa:psnr`` is ``load("psnr")`` of the family ``pyiqa``.
+
+    Registered under the entry point of the prefix, where a single model registers its class.
+    ``listed`` are the names worth showing (without the prefix); any other may work too.
+    """
+
+    load: Callable[..., Model]
+    summary: str
+    listed: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Model(Protocol):
+    """The least that an adapter is: an object with a card."""
+
+    card: ModelCard
+
+
+@runtime_checkable
+class Encoder(Model, Protocol):
+    def features(self, images: Images) -> torch.Tensor:
+        """``float32 [N, V, D]``: V views, regressed on separately and averaged; else V = 1."""
+
+
+@runtime_checkable
+class Scorer(Model, Protocol):
+    def score(self, images: Images) -> torch.Tensor:
+        """``float64 [N]``, higher is better."""
+
+
+@runtime_checkable
+class KnownScores(Model, Protocol):
+    """Scores made elsewhere, by sample id, higher is better: no image is ever decoded."""
+
+    scores_by_id: Mapping[str, float]
+
+
+@runtime_checkable
+class PairScorer(Model, Protocol):
+    def score_pair(self, images: Images, references: Images) -> torch.Tensor:
+        """``float64 [N]``, higher is better: each image beside its reference."""
+
+
+@runtime_checkable
+class QualityMapper(Model, Protocol):
+    def quality_map(self, images: Images) -> list[torch.Tensor]:
+        """A ``float32 [h, w]`` for each image, higher is better; h, w are the adapter's choice."""
+
+
+@runtime_checkable
+class DistortionMapper(Model, Protocol):
+    def distortion_map(self, images: Images, references: Images) -> list[torch.Tensor]:
+        """``float32 [C, h, w]`` in [0, 1]; 0.5 is no difference, above it the test has more.
+
+        Channels are named by ``card.map_channels``.
+        """
+
+
+@runtime_checkable
+class Fittable(Model, Protocol):
+    def fit(self, train: Dataset, validation: Dataset, seed: int, workdir: Path) -> Model:
+        """A fitted model. ``workdir`` keeps its progress, so that a killed fit resumes.
+
+        Only training and validation samples can be reached from the arguments.
+        """
+
+
+def operations(model: Model) -> frozenset[str]:
+    """The operations that ``model`` offers, and "fit" if it can be fitted."""
+    found = {name for name in (*OPERATIONS, "fit") if callable(getattr(model, name, None))}
+    return frozenset(found | ({"score"} if isinstance(model, KnownScores) else set()))

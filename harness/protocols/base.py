@@ -1,0 +1,80 @@
+"""What a protocol is: a pure function from cell outputs and a manifest to measures.
+
+A protocol says first what it needs of a model on a dataset (or why it does not apply), and
+then turns what the cells hold into measures. It sees no image, no model and no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ..model import ModelCard
+from ..sample import Dataset
+from ..store import Output
+
+
+@dataclass(frozen=True)
+class Need:
+    """An operation's output, on the protocol's dataset or on its ``head_dataset``."""
+
+    operation: str
+    on_head_dataset: bool = False
+    reducer: str | None = None
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Why a protocol does not apply; it becomes a row, never a missing row."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that a protocol may look at."""
+
+    card: ModelCard
+    dataset: Dataset
+    outputs: Mapping[Need, Output]
+    head_dataset: Dataset | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measured number. ``subset`` is "all" or e.g. "type=jpeg" or "area=1/16 type=jpeg".
+
+    ``value`` is None where nothing could be measured; ``reason`` then says why. ``scores``
+    holds the per-sample scores that the number came from (id → score, higher is better).
+    ``marks`` are short words that every table shows beside the number.
+    """
+
+    metric: str
+    value: float | None
+    n_expected: int
+    n_scored: int
+    n_failed: int
+    subset: str = "all"
+    split: str = "all"
+    ci_low: float | None = None
+    ci_high: float | None = None
+    ci_method: str | None = None
+    reason: str | None = None
+    marks: tuple[str, ...] = ()
+    scores: Mapping[str, float] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A named, versioned protocol. A change that can change a number changes the version.
+
+    ``needs(operations, dataset)`` gets the names of the operations that the model offers.
+    """
+
+    name: str
+    version: str
+    summary: str
+    headline: str  # the metric that tables rank by
+    needs: Callable[[frozenset[str], Dataset], tuple[Need, ...] | Skip]
+    evaluate: Callable[[Inputs], list[Measure]]

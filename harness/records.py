@@ -1,0 +1,153 @@
+"""Rows, records and the run header: the only thing that tables, figures and pages read.
+
+``records/<model>/<dataset>/<protocol>.json`` holds rows, sorted and diff-friendly;
+``records/scores/<sha256>.parquet`` the per-sample scores that rows came from (id, score).
+Nothing in either depends on time, place, worker count or executor: the same seed gives the
+same bytes. When, where and with what it was run stands in ``run.json`` beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import pandas as pd
+
+from .canonical import slug
+from .store import write_atomic
+
+SCHEMA = 1
+CONTAMINATION = ("none", "content", "images", "labels", "unknown")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured number with everything needed to trust it; see the field comments."""
+
+    model: str  # the card's name
+    model_version: str
+    weights: str  # SHA-256s of the weights, or ""
+    options: str  # canonical JSON of the adapter's options
+    mode: str  # NR, FR or PAIR
+    dataset: str
+    images_hash: str
+    labels_hash: str
+    label_kind: str
+    protocol: str
+    protocol_version: str
+    split: str
+    subset: str
+    metric: str
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    ci_method: str | None
+    n_expected: int
+    n_scored: int
+    n_failed: int
+    seed: int
+    published: float | None
+    published_source: str | None
+    contamination: str
+    marks: tuple[str, ...]  # e.g. "pseudo-labels", "circular", "control", "few contents (8)"
+    scores: str | None  # SHA-256 of the per-sample scores' file
+    reason: str | None  # why there is no value, or what to know about it
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Rows of a record are sorted by this."""
+        return (self.split, self.subset, self.metric)
+
+
+@dataclass(frozen=True)
+class Record:
+    """The rows of one (model, dataset, protocol), and the failures behind their N."""
+
+    rows: tuple[Row, ...]
+    failures: Mapping[str, Mapping[str, str]]  # operation → sample id → reason
+    model_slug: str
+
+    @property
+    def path(self) -> str:
+        """Where it lies, relative to the folder of records."""
+        first = self.rows[0]
+        return f"{self.model_slug}/{slug(first.dataset)}/{slug(first.protocol)}.json"
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Write one record. A record without rows is refused: a skip is a row too."""
+    if not record.rows:
+        raise ValueError("a record needs at least one row")
+    rows = sorted(record.rows, key=lambda row: row.order)
+    shared = {k: v for k, v in asdict(rows[0]).items() if all(asdict(r)[k] == v for r in rows)}
+    content = {
+        "schema": SCHEMA,
+        "shared": shared,
+        "rows": [{k: v for k, v in asdict(row).items() if k not in shared} for row in rows],
+        "failures": {name: dict(sorted(f.items())) for name, f in record.failures.items() if f},
+    }
+    path = folder / record.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_atomic(path, (text + "\n").encode())
+
+
+def read_record(path: Path) -> tuple[Row, ...]:
+    """The rows of one file. ValueError names the file if it is no record of a known schema."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        if content["schema"] != SCHEMA:
+            raise ValueError(f"schema {content['schema']}, this version reads {SCHEMA}")
+        rows = [{**content["shared"], **row} for row in content["rows"]]
+        return tuple(Row(**{**row, "marks": tuple(row["marks"])}) for row in rows)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not a readable record: {error}") from error
+
+
+def read_records(folder: Path) -> tuple[Row, ...]:
+    """Every row below ``folder``, in a stable order."""
+    return tuple(row for path in sorted(folder.glob("*/*/*.json")) for row in read_record(path))
+
+
+def frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """The rows as a pandas frame, one column a field of Row."""
+    names = [field.name for field in fields(Row)]
+    return pd.DataFrame([asdict(row) for row in rows], columns=names)
+
+
+def write_scores(folder: Path, scores: Mapping[str, float]) -> str:
+    """Store per-sample scores (sorted by id, float64) under their SHA-256, which is returned."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    ids = sorted(scores)
+    table = pa.table(
+        {
+            "id": pa.array(ids, pa.string()),
+            "score": pa.array([float(scores[i]) for i in ids], pa.float64()),
+        }
+    )
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    data = buffer.getvalue()
+    name = hashlib.sha256(data).hexdigest()
+    path = folder / "scores" / f"{name}.parquet"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, data)
+    return name
+
+
+def read_scores(folder: Path, name: str) -> dict[str, float]:
+    """The per-sample scores stored under ``name``; ValueError if the file is not what it was."""
+    import pyarrow.parquet as pq
+
+    data = (folder / "scores" / f"{name}.parquet").read_bytes()
+    if hashlib.sha256(data).hexdigest() != name:
+        raise ValueError(f"the scores {name[:12]}… do not match their checksum")
+    table = pq.read_table(io.BytesIO(data))
+    return dict(zip(table["id"].to_pylist(), table["score"].to_pylist(), strict=True))

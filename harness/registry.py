@@ -1,0 +1,109 @@
+"""Names → things, through entry points: models, datasets, protocols, commands.
+
+Nothing is imported until a name is asked for. A stranger's package registers its things
+exactly as ours does, in its own ``pyproject.toml``::
+
+    [project.entry-points."iqa_eval.models"]
+    my-model = "my_package:MyModel"
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Literal
+
+from .model import Family, Model, operations
+
+if TYPE_CHECKING:
+    from .protocols.base import Protocol
+
+Group = Literal["models", "datasets", "protocols", "degradations", "commands"]
+
+
+class UnknownName(ValueError):
+    """No such model, dataset, protocol or command; the message names the closest ones."""
+
+
+class BrokenPlugin(Exception):
+    """An installed package registers a name that cannot be loaded."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered name: ``target`` is "module:attribute", ``origin`` the package it came with."""
+
+    name: str
+    target: str
+    origin: str
+    point: metadata.EntryPoint
+
+    def load(self) -> Any:
+        try:
+            return self.point.load()
+        except Exception as error:
+            raise BrokenPlugin(
+                f"{self.name!r} of {self.origin} cannot be loaded: {type(error).__name__}: {error}"
+            ) from error
+
+
+@cache
+def entries(group: Group) -> dict[str, Entry]:
+    """All registered names of a group, sorted; of two packages, the first by name keeps it."""
+    found: dict[str, Entry] = {}
+    points = metadata.entry_points(group=f"iqa_eval.{group}")
+    for point in sorted(points, key=lambda p: (p.name, p.dist.name if p.dist else "")):
+        origin = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown package"
+        found.setdefault(point.name, Entry(point.name, point.value, origin, point))
+    return found
+
+
+def find(group: Group, name: str) -> Entry:
+    """The entry called ``name``. Raises UnknownName with the closest names."""
+    known = entries(group)
+    if name not in known:
+        raise UnknownName(unknown(group.rstrip("s"), name, known))
+    return known[name]
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """One line for a name that does not exist, with the closest ones that do."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(known) or 'none'}"
+    return f"unknown {kind} {name!r}; {hint}"
+
+
+def load_model(name: str, **options: Any) -> Model:
+    """The adapter called ``name``, e.g. ``"pyiqa:psnr"`` or ``"my-model"``.
+
+    ``options`` are the adapter's own; they become part of its card and of every cell key.
+    Raises UnknownName, BrokenPlugin, ValueError for bad options, or Unavailable where weights
+    or a library are absent.
+    """
+    prefix, colon, rest = name.partition(":")
+    thing = find("models", prefix if colon else name).load()
+    if isinstance(thing, Family):
+        if not rest:
+            known = ", ".join(f"{prefix}:{listed}" for listed in thing.listed[:5])
+            raise UnknownName(f"{prefix!r} is a family of models; name one of it, e.g. {known}")
+        model = thing.load(rest, **options)
+    elif colon:
+        raise UnknownName(f"unknown model {name!r}; {prefix!r} takes no name after the colon")
+    else:
+        try:
+            model = thing(**options)
+        except TypeError as error:
+            raise ValueError(f"{name}: {error}") from error
+    if not operations(model):
+        raise BrokenPlugin(f"{name!r} offers none of the operations of a model")
+    model.card = replace(model.card, options=options)
+    return model
+
+
+def load_protocol(name: str) -> Protocol:
+    """The protocol called ``name``; raises UnknownName or BrokenPlugin."""
+    return find("protocols", name).load()

@@ -1,0 +1,130 @@
+"""Run a suite: resolve its names, compute what is lacking, evaluate, write records."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import records
+from .evaluate import evaluate
+from .header import run_header
+from .images import DecodePolicy
+from .jobs import resolve
+from .model import Model
+from .sample import Dataset
+from .stage import Settings, compute, outputs_of
+from .store import write_atomic
+from .suite import Suite, make_suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def run(
+    models: Sequence[str | Mapping[str, Any] | Model],
+    datasets: Sequence[str | Mapping[str, Any] | Dataset],
+    protocols: Sequence[str] = ("correlation",),
+    *,
+    seed: int = 0,
+    icc: str = "srgb",
+    **settings: Any,
+) -> pd.DataFrame:
+    """Evaluate ``models`` on ``datasets`` with ``protocols``; a frame, one row a number.
+
+    Models and datasets are names, mappings with a name and options, or loaded objects; the
+    columns are the fields of ``harness.records.Row``. ``settings`` are those of ``run_suite``.
+    """
+    objects: dict[str, Any] = {}
+
+    def spec(thing: Any, name: str | None) -> Any:
+        if name is None:
+            return thing
+        objects[name] = thing
+        return name
+
+    content = {
+        "models": [spec(m, m.card.name if isinstance(m, Model) else None) for m in models],
+        "datasets": [spec(d, d.name if isinstance(d, Dataset) else None) for d in datasets],
+        "protocols": list(protocols),
+        "seed": seed,
+        "icc": icc,
+    }
+    return records.frame(run_suite(make_suite("run", content), objects=objects, **settings))
+
+
+def run_suite(
+    suite: Suite,
+    *,
+    out: Path | str | None = None,
+    cache: Path | str | None = None,
+    workers: int | None = None,
+    device: str = "cpu",
+    retry_failed: bool = False,
+    progress: bool = True,
+    objects: Mapping[str, Any] | None = None,
+) -> tuple[records.Row, ...]:
+    """Run ``suite`` and return its rows; with ``out``, records are written to ``out/records``.
+
+    What the ``cache`` folder (default: ``default_cache()``) holds is not computed again.
+    ``workers`` (default: every core) are processes that decode and compute side by side on a
+    CPU, or that decode for an accelerator. A model, dataset or protocol that cannot be used
+    costs its own rows, which then carry the reason. Raises StoreError if nothing can be
+    written, WorkerDied if a worker was killed; what was finished is kept.
+    """
+    began = time.time()
+    folder = default_cache() if cache is None else Path(cache)
+    settings = Settings(
+        cells=folder / "cells",
+        policy=DecodePolicy(icc=suite.icc),
+        workers=cores() if workers is None else max(1, workers),
+        device=device,
+        retry_failed=retry_failed,
+        progress=progress,
+    )
+    jobs = resolve(suite, objects or {}, device)
+    computed = compute(jobs, settings)
+    target = None if out is None else Path(out) / "records"
+    rows: list[records.Row] = []
+    written: set[str] = set()
+    for job in jobs:
+        outputs = outputs_of(job, settings, computed) if isinstance(job.needs, tuple) else None
+        record = evaluate(job, outputs, suite.seed, target)
+        if record.path in written:
+            raise ValueError(
+                f"two results would be stored as {record.path}: give one of the models or "
+                "datasets another name"
+            )
+        written.add(record.path)
+        if target is not None:
+            records.write_record(target, record)
+        rows += sorted(record.rows, key=lambda row: row.order)
+    if out is not None:
+        header = run_header(
+            seed=suite.seed,
+            workers=settings.workers,
+            device=device,
+            seconds=time.time() - began,
+            computed=computed.new,
+            reused=computed.reused,
+        )
+        text = json.dumps(header, indent=1, sort_keys=True)
+        write_atomic(Path(out) / "run.json", (text + "\n").encode())
+    return tuple(rows)
+
+
+def default_cache() -> Path:
+    """``$IQA_EVAL_CACHE``, or ``iqa-eval`` in the user's cache folder."""
+    if chosen := os.environ.get("IQA_EVAL_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "iqa-eval"
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,212 @@
+"""What a dataset is made of: sources, damages, samples, pairs.
+
+All values here are frozen. Labels are always *higher is better*; a DMOS is negated by its
+loader and kept as ``raw_score``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from .canonical import canonical_json, digest
+
+if TYPE_CHECKING:
+    import datasets as hf
+    import numpy as np
+
+    from .images import Decoded, DecodePolicy, Failure
+
+LabelKind = Literal["mos", "dmos", "pseudo", "ordinal", "none"]
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where the pixels of an image come from: a file, or a recipe that renders them."""
+
+    def fingerprint(self) -> str:
+        """Text that changes whenever the pixels may change ("missing" for an absent file)."""
+
+    def load(self, policy: DecodePolicy) -> Decoded | Failure:
+        """The image as uint8 RGB ``[3, H, W]``, or why there is none; never raises on bad data."""
+
+    def alpha(self) -> np.ndarray | None:
+        """Where the image is damaged, ``float32 [H, W]`` in [0, 1]; None if that is unknown."""
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """An image file."""
+
+    path: Path
+
+    def fingerprint(self) -> str:
+        try:
+            with self.path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return "missing"
+
+    def load(self, policy: DecodePolicy) -> Decoded | Failure:
+        from .images import decode
+
+        return decode(self.path, policy)
+
+    def alpha(self) -> np.ndarray | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One degradation that was done to an image, in its place in the order of application."""
+
+    type: str
+    severity: float | None
+    mask: str | None = None  # canonical JSON of the mask's recipe; None: the whole image
+    area_asked: float = 1.0  # fraction of the image
+    area_met: float = 1.0
+    feather: float = 0.0  # pixels
+    order: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image with its content (the scene that it shows), its label and its damages."""
+
+    id: str
+    source: Source
+    content: str
+    label: float | None = None  # higher is better
+    label_std: float | None = None
+    raw_score: float | None = None  # as published, before any change of sign
+    damages: tuple[Damage, ...] = ()
+    reference: str | None = None  # id of its pristine image
+    split: str | None = None  # the owners' official part, where there is one
+
+    @property
+    def distortion(self) -> str | None:
+        """The damages' types, joined by "+"; None for an image without known damage."""
+        return "+".join(d.type for d in self.damages) or None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A test image beside a reference; ``preference`` > 0 where people prefer the test image."""
+
+    id: str
+    test: str
+    reference: str
+    content: str
+    preference: float | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A table of samples. ``images`` are featured once each, ``pairs`` are compared."""
+
+    name: str
+    samples: tuple[Sample, ...]
+    references: tuple[Sample, ...] = ()  # images that samples refer to and that have no label
+    label_kind: LabelKind = "none"
+    explicit_pairs: tuple[Pair, ...] | None = None  # None: each sample with its reference
+    license: str = "unknown"
+    citation: str = ""
+    circular: tuple[str, ...] = ()  # models whose own output went into the labels
+    head_dataset: str | None = None  # the labelled set on which an encoder's head is fitted
+    requires: tuple[str, ...] = field(default=())  # libraries whose version changes the pixels
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for image in self.images:
+            if image.id in seen:
+                raise ValueError(f"dataset {self.name}: the id {image.id!r} appears twice")
+            seen.add(image.id)
+        for pair in self.pairs:
+            for member in (pair.test, pair.reference):
+                if member not in seen:
+                    raise ValueError(
+                        f"dataset {self.name}: {pair.id!r} refers to unknown image {member!r}"
+                    )
+
+    @property
+    def images(self) -> tuple[Sample, ...]:
+        """The distinct test and reference images."""
+        return self.samples + self.references
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        if self.explicit_pairs is not None:
+            return self.explicit_pairs
+        return tuple(
+            Pair(s.id, s.id, s.reference, s.content)
+            for s in self.samples
+            if s.reference is not None
+        )
+
+    @cached_property
+    def images_hash(self) -> str:
+        """Covers ids, bytes or recipes, references, pairs and masks; never labels."""
+        # Hashing releases the interpreter lock, so threads read and hash files side by side.
+        with ThreadPoolExecutor(4) as pool:
+            prints = list(pool.map(lambda image: image.source.fingerprint(), self.images))
+        return digest(
+            {
+                "images": [
+                    [image.id, text, image.content, image.reference, _masks(image)]
+                    for image, text in zip(self.images, prints, strict=True)
+                ],
+                "pairs": [[p.id, p.test, p.reference] for p in self.pairs],
+            }
+        )
+
+    @cached_property
+    def labels_hash(self) -> str:
+        """Covers every label and preference, by id."""
+        return digest(
+            {
+                "kind": self.label_kind,
+                "labels": [[s.id, s.label, s.label_std] for s in self.samples],
+                "preferences": [[p.id, p.preference] for p in self.pairs],
+            }
+        )
+
+    def table(self) -> hf.Dataset:
+        """The samples as a Hugging Face table, one row a sample, in their order.
+
+        Columns: id, content, label, label_std, raw_score, reference, split, distortion,
+        severity and area of the first damage (area 0 without damage), damages (JSON).
+        Absent values are null.
+        """
+        import datasets as hf
+
+        return hf.Dataset.from_dict(_columns(self.samples))
+
+
+def _masks(image: Sample) -> list[str | None]:
+    return [damage.mask for damage in image.damages]
+
+
+def _columns(samples: Iterable[Sample]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
+    for s in samples:
+        first = s.damages[0] if s.damages else Damage("", None, area_asked=0.0)
+        row = (
+            *(s.id, s.content, s.label, s.label_std, s.raw_score, s.reference, s.split),
+            *(s.distortion, first.severity, first.area_asked),
+            canonical_json([asdict(d) for d in s.damages]),
+        )
+        for name, value in zip(_COLUMNS, row, strict=True):
+            columns[name].append(value)
+    return columns
+
+
+_COLUMNS = (
+    *("id", "content", "label", "label_std", "raw_score", "reference", "split"),
+    *("distortion", "severity", "area", "damages"),
+)

@@ -1,0 +1,83 @@
+"""Score image files with one model: the shortest way to a number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .images import DecodePolicy, Failure, decode
+from .model import Model, operations
+from .operate import operate
+from .registry import load_model
+from .sample import FileSource, Sample
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def score(
+    images: Sequence[str | Path],
+    model: str | Model,
+    references: Sequence[str | Path] | str | Path | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Scores of image files, higher is better: a frame with image, score and reason.
+
+    ``references`` (one, or one for each image) are needed by full-reference models. An image
+    that cannot be scored has no score and a reason. Raises ValueError if the model cannot
+    score such input at all, and what ``load_model`` raises.
+    """
+    import pandas as pd
+
+    adapter = load_model(model, **options) if isinstance(model, str) else model
+    pairs = _pairs(images, references)
+    offered = operations(adapter)
+    operation = "score" if references is None else "score_pair"
+    if operation not in offered or not callable(getattr(adapter, operation, None)):
+        raise ValueError(f"{adapter.card.name}: {_advice(operation, offered)}")
+    rows = []
+    for members in pairs:
+        result = _score_one(adapter, operation, members)
+        failed = isinstance(result, str)
+        rows.append((str(members[0]), None if failed else result, result if failed else None))
+    return pd.DataFrame(rows, columns=["image", "score", "reason"])
+
+
+def _pairs(
+    images: Sequence[str | Path], references: Sequence[str | Path] | str | Path | None
+) -> list[tuple[str | Path, ...]]:
+    if references is None:
+        return [(image,) for image in images]
+    if isinstance(references, str | Path):
+        references = [references]
+    if len(references) == 1:
+        references = [references[0]] * len(images)
+    if len(references) != len(images):
+        raise ValueError(f"{len(images)} images but {len(references)} references")
+    return list(zip(images, references, strict=True))
+
+
+def _score_one(adapter: Model, operation: str, members: tuple[str | Path, ...]) -> float | str:
+    policy = DecodePolicy(max_pixels=adapter.card.max_pixels)
+    decoded = [decode(member, policy) for member in members]
+    for image in decoded:
+        if isinstance(image, Failure):
+            return image.reason
+    tensors = [[image.image] for image in decoded if not isinstance(image, Failure)]
+    name = str(members[0])
+    sample = Sample(name, FileSource(Path(members[0])), content=name)
+    try:
+        return float(operate(adapter, operation, None, *tensors, samples=[sample])[0])
+    except Exception as error:  # whatever an adapter raises belongs to this image
+        return f"{type(error).__name__}: {error}"
+
+
+def _advice(operation: str, offered: frozenset[str]) -> str:
+    if operation == "score" and "score_pair" in offered:
+        return "compares an image with its reference: give --reference"
+    if operation == "score_pair" and "score" in offered:
+        return "judges an image by itself: leave the reference out"
+    if "features" in offered:
+        return "gives features, not scores: use the linear-probe protocol on a labeled dataset"
+    return "cannot score images"

@@ -1,0 +1,135 @@
+"""Stage 1: compute the cells that a set of jobs needs, and read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .cells import Cell, make_cell
+from .executors import processes, serial
+from .extract import Task
+from .images import DecodePolicy
+from .jobs import Job
+from .model import KnownScores, Model
+from .planning import plan
+from .protocols.base import Need
+from .sample import Dataset
+from .store import Output, Store
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to compute; nothing here changes a result but ``policy`` and ``device``."""
+
+    cells: Path  # the store's folder
+    policy: DecodePolicy
+    workers: int = 1
+    device: str = "cpu"
+    retry_failed: bool = False
+    progress: bool = True
+
+
+@dataclass(frozen=True)
+class Computed:
+    """The cells' outputs by key, and how many results were computed now and before."""
+
+    outputs: Mapping[str, Output]
+    new: int
+    reused: int
+
+
+def compute(jobs: Iterable[Job], settings: Settings) -> Computed:
+    """Compute what the store lacks of all that ``jobs`` need: per dataset, all cells at once.
+
+    Raises StoreError, or WorkerDied, after committing what was finished.
+    """
+    tasks: dict[str, dict[str, Task]] = {}  # images_hash → cell key → task
+    datasets: dict[str, Dataset] = {}
+    for job in jobs:
+        if not isinstance(job.needs, tuple) or isinstance(job.model, KnownScores):
+            continue
+        for need in job.needs:
+            dataset = job.dataset_of(need)
+            cell = cell_of(job, need, settings)
+            datasets[dataset.images_hash] = dataset
+            tasks.setdefault(dataset.images_hash, {})[cell.key] = Task(cell, _model(job))
+    new = total = 0
+    for images_hash, wanted in tasks.items():
+        lacking, all_of_it = _compute(datasets[images_hash], list(wanted.values()), settings)
+        new, total = new + lacking, total + all_of_it
+    store = Store(settings.cells)
+    outputs = {
+        key: store.cell(task.cell).read()
+        for wanted in tasks.values()
+        for key, task in wanted.items()
+    }
+    return Computed(outputs, new, total - new)
+
+
+def _compute(dataset: Dataset, tasks: list[Task], settings: Settings) -> tuple[int, int]:
+    on_cpu = settings.device == "cpu"
+    todo = plan(
+        dataset,
+        tasks,
+        settings.policy,
+        settings.cells,
+        workers=settings.workers if on_cpu else 1,
+        decoders=0 if on_cpu else settings.workers,
+        retry_failed=settings.retry_failed,
+    )
+    if todo.lacking:
+        with tqdm(
+            desc=f"{dataset.name}: {len(tasks)} cells",
+            total=todo.total,
+            initial=todo.total - todo.lacking,
+            unit="result",
+            smoothing=0.05,
+            disable=not settings.progress,
+        ) as bar:
+
+            def tick(n: int) -> None:
+                bar.update(n)
+
+            if on_cpu:
+                processes.execute(todo.passes, tick, settings.workers)
+            else:
+                serial.execute(todo.passes, tick)
+    return todo.lacking, todo.total
+
+
+def cell_of(job: Job, need: Need, settings: Settings) -> Cell:
+    """The cell that answers ``need``."""
+    model = _model(job)
+    return make_cell(
+        model.card,
+        job.dataset_of(need),
+        need.operation,
+        reducer=need.reducer,
+        decoding=settings.policy.name,
+        # A model that cannot move stays on the CPU.
+        device=settings.device.partition(":")[0] if hasattr(model, "to") else "cpu",
+    )
+
+
+def outputs_of(job: Job, settings: Settings, computed: Computed) -> dict[Need, Output]:
+    """What the cells hold for each need of ``job``."""
+    assert isinstance(job.needs, tuple)
+    if isinstance(job.model, KnownScores):
+        return {need: _known(job.model.scores_by_id, job.dataset_of(need)) for need in job.needs}
+    return {need: computed.outputs[cell_of(job, need, settings).key] for need in job.needs}
+
+
+def _known(scores: Mapping[str, float], dataset: Dataset) -> Output:
+    import numpy as np
+
+    ids = tuple(image.id for image in dataset.images if image.id in scores)
+    failures = {i.id: "the file has no score for it" for i in dataset.images if i.id not in scores}
+    return Output(ids, np.array([scores[i] for i in ids], np.float64), failures)
+
+
+def _model(job: Job) -> Model:
+    assert isinstance(job.model, Model)
+    return job.model
