@@ -31,7 +31,7 @@ def to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
         if mode == "L" and image.mode not in _GRAY_MODES:
             return None
         transform = _transform(profile, mode)
-    except (ImageCms.PyCMSError, OSError, KeyError):
+    except (ImageCms.PyCMSError, OSError, KeyError, ValueError):
         return None
     image = image if image.mode == mode else image.convert(mode)
     return image if transform is None else ImageCms.applyTransform(image, transform)
@@ -50,7 +50,7 @@ def hdr_profile(profile: bytes) -> str | None:
             if tag == b"cicp":
                 return HDR_TRANSFER.get(profile[offset + 9])
         named = _HDR_NAME.search(_parse(profile).profile.profile_description or "")
-    except (OSError, struct.error, IndexError):
+    except (OSError, struct.error, IndexError, ValueError):
         return None
     return f"{named[1]} transfer" if named else None
 
@@ -62,13 +62,18 @@ def _parse(profile: bytes) -> ImageCms.ImageCmsProfile:
 @lru_cache(maxsize=16)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """The transform of a picture in ``mode`` to sRGB; None where it would be the identity."""
+    source = _parse(profile)
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+    if mode != "RGB" or not source.profile.is_matrix_shaper:
+        # The coarse grid that lcms would precompute is off by up to 17 levels.
+        flags |= ImageCms.Flags.NOOPTIMIZE
     transform = ImageCms.buildTransform(
-        _parse(profile),
+        source,
         ImageCms.createProfile("sRGB"),
         mode,
         "RGB",
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        flags=flags,
     )
     if mode == "RGB":
         colors = _every_gray_and_a_lattice()
