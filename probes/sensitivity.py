@@ -1,0 +1,205 @@
+"""``sensitivity``: does the score fall when a part of the image is damaged, and by how much?
+
+The response to a probe is (score of the pristine image - score of the probe) / SD, where SD is
+the standard deviation of the model's scores over the pristine images and the full-frame
+probes: it has no unit, and is above 0 where the damage is noticed as worse. Means are over
+contents first, so that each weighs the same. An encoder is read through a ridge head that was
+fitted on the labeled ``head_dataset`` without the content at hand.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from harness.protocols.agreement import join
+from harness.protocols.base import Inputs, Measure, Need, Protocol, Skip
+from harness.protocols.heads import Heads
+from harness.protocols.intervals import Interval, content_interval, few_contents, mean_interval
+from harness.protocols.metrics import varies
+from harness.protocols.outcomes import Usable, by_image, finite, usable
+from harness.sample import Dataset, Sample
+from harness.store import Output
+
+_FEATURES, _HEAD_FEATURES = Need("features"), Need("features", on_head_dataset=True)
+
+
+def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+    probes = dataset.samples
+    if not probes or any(len(s.damages) != 1 or s.reference is None for s in probes):
+        return Skip("needs a probe set: every sample with one known damage and a reference")
+    if all(_area(s) == 1 for s in probes):
+        return Skip("needs a probe set: no damage here covers only a part of the image")
+    if "score" in operations:
+        return (Need("score"),)
+    if "score_pair" in operations:
+        alone = {s.reference for s in probes} - {p.id for p in dataset.pairs}
+        if alone:
+            return Skip(f"full-reference, and {min(map(str, alone))!r} is not paired with itself")
+        return (Need("score_pair"),)
+    if "features" in operations:
+        if dataset.head_dataset is None:
+            return Skip("gives features, and the dataset names no labeled set to fit a head on")
+        return (_FEATURES, _HEAD_FEATURES)
+    return Skip("gives neither scores nor features")
+
+
+def _evaluate(inputs: Inputs) -> list[Measure]:
+    probes = inputs.dataset.samples
+    scores, why = _scores(inputs)
+    responses, undefined = _responses(probes, scores)
+    why = why or undefined
+    areas = sorted({_area(s) for s in probes})
+    rows = []
+    for area in areas:
+        here = [s for s in probes if _area(s) == area]
+        rows.append(_mean(here, responses, f"area={area}", why, inputs.seed))
+        for kind in sorted({s.damages[0].type for s in here}):
+            part = [s for s in here if s.damages[0].type == kind]
+            rows.append(_mean(part, responses, f"type={kind} area={area}", why, inputs.seed))
+        if area < 1:
+            rows.append(_ratio(probes, responses, area, why, inputs.seed))
+    per_sample = dict(sorted(zip(scores.ids, scores.values.tolist(), strict=True)))
+    return [replace(row, scores=per_sample) for row in rows]
+
+
+def _scores(inputs: Inputs) -> tuple[Output, str | None]:
+    """A score of every image, and why no number may be made from them, or None."""
+    if Need("score") in inputs.outputs:
+        return finite(inputs.outputs[Need("score")], "score is"), None
+    if Need("score_pair") in inputs.outputs:
+        output = finite(inputs.outputs[Need("score_pair")], "score is")
+        return by_image(output, inputs.dataset), None
+    assert inputs.head_dataset is not None  # the runner gives what was needed
+    features = finite(inputs.outputs[_FEATURES], "features are")
+    output = finite(inputs.outputs[_HEAD_FEATURES], "features are")
+    labeled = usable(inputs.head_dataset.samples, output)
+    if len(set(labeled.contents)) < 3:
+        remark = join("the head needs at least 3 labeled contents", labeled.remark)
+        failures = {**dict.fromkeys(features.ids, "no head"), **features.failures}
+        return Output((), np.empty(0), failures), remark
+    heads = Heads(labeled.values, labeled.labels, labeled.contents)
+    content = {image.id: image.content for image in inputs.dataset.images}
+    contents = np.array([content[name] for name in features.ids])
+    values = np.empty(len(features.ids))
+    for name in sorted(set(contents)):
+        values[contents == name] = heads.without(name).predict(features.values[contents == name])
+    same = not (features.values != features.values[:1, :1]).any()
+    return Output(features.ids, values, features.failures), "features do not vary" if same else None
+
+
+def _responses(probes: Iterable[Sample], scores: Output) -> tuple[Output, str | None]:
+    """The response to every probe, and why there is none at all, or None."""
+    score = dict(zip(scores.ids, scores.values.tolist(), strict=True))
+    values, failures = {}, {}
+    for probe in probes:
+        reference = str(probe.reference)
+        if probe.id not in score:
+            failures[probe.id] = scores.failures.get(probe.id, "no result")
+        elif reference not in score:
+            reason = scores.failures.get(reference, "no result")
+            failures[probe.id] = f"its reference {reference}: {reason}"
+        else:
+            values[probe.id] = score[reference] - score[probe.id]
+    full = {p.id for p in probes if _area(p) == 1} | {str(p.reference) for p in probes}
+    known = np.array([score[name] for name in sorted(full) if name in score])
+    if len(known) < 2 or not varies(known):
+        why = None if not values else "scores do not vary"
+        return Output(tuple(values), np.zeros(len(values)), failures), why
+    spread = known.std(ddof=1)
+    return Output(tuple(values), np.array(list(values.values())) / spread, failures), None
+
+
+def _mean(
+    probes: list[Sample], responses: Output, subset: str, why: str | None, seed: int
+) -> Measure:
+    found = usable(probes, responses, labeled=False)
+    if why or not found.samples:
+        return _row("response", None, found, subset, why)
+    by_content = _by_content(found)[:, 0]
+    interval = mean_interval(by_content, seed)
+    return _row("response", float(by_content.mean()), found, subset, None, interval)
+
+
+def _ratio(
+    probes: Iterable[Sample], responses: Output, area: Fraction, why: str | None, seed: int
+) -> Measure:
+    """Mean response at ``area`` over that at area 1, of pairs alike in content, type, severity."""
+    response = dict(zip(responses.ids, responses.values.tolist(), strict=True))
+    partners = defaultdict(list)
+    for probe in probes:
+        if _area(probe) == 1:
+            partners[_kind(probe)].append(probe.id)
+    expected = [p for p in probes if _area(p) == area and _kind(p) in partners]
+    values, failures = {}, {}
+    for probe in expected:
+        names = (probe.id, *partners[_kind(probe)])
+        missing = [name for name in names if name not in response]
+        if missing:
+            failures[probe.id] = f"{missing[0]}: {responses.failures[missing[0]]}"
+        else:
+            whole = np.mean([response[name] for name in names[1:]])
+            values[probe.id] = (response[probe.id], float(whole))
+    paired = Output(tuple(values), np.array(list(values.values())).reshape(-1, 2), failures)
+    found = usable(expected, paired, labeled=False)
+    subset = f"area={area}"
+    if not expected:
+        why = why or "no probe has a partner at area 1"
+    if why or not found.samples:
+        return _row("response_ratio", None, found, subset, why)
+    part, whole = _by_content(found).T
+    low = mean_interval(whole, seed).low
+    if low is None or low <= 0:
+        why = "the response at area 1 cannot be told from 0"
+        return _row("response_ratio", None, found, subset, why)
+    value = float(part.mean() / whole.mean())
+    interval = content_interval(
+        value, lambda counts: (counts @ part) / (counts @ whole), len(part), seed
+    )
+    return _row("response_ratio", value, found, subset, None, interval)
+
+
+def _by_content(found: Usable) -> np.ndarray:
+    """Means of the values over each content, ``float64 [C, K]``."""
+    values = found.values.reshape(len(found.samples), -1)
+    names, contents = sorted(set(found.contents)), found.contents
+    return np.stack([values[contents == name].mean(axis=0) for name in names])
+
+
+def _row(
+    metric: str,
+    value: float | None,
+    found: Usable,
+    subset: str,
+    why: str | None,
+    interval: Interval | None = None,
+) -> Measure:
+    low, high, how = (interval.low, interval.high, interval.method) if interval else (None,) * 3
+    return Measure(
+        metric, value, found.n_expected, len(found.samples), found.n_failed, subset,
+        ci_low=low, ci_high=high, ci_method=how, reason=join(why, found.remark),
+        marks=few_contents(len(set(found.contents))),
+    )  # fmt: skip
+
+
+def _area(probe: Sample) -> Fraction:
+    """The area asked, as the fraction that prints as 1/64 … 1."""
+    return Fraction(probe.damages[0].area_asked).limit_denominator(4096)
+
+
+def _kind(probe: Sample) -> tuple[str, str, float | None]:
+    return probe.content, probe.damages[0].type, probe.damages[0].severity
+
+
+SENSITIVITY = Protocol(
+    name="sensitivity",
+    version="1",
+    summary="response of the score to damage by its area and type, in SDs of the model's scores",
+    headline="response",
+    needs=_needs,
+    evaluate=_evaluate,
+)

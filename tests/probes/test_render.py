@@ -1,0 +1,89 @@
+"""Rendering: deterministic, pristine outside the mask, one damaged frame for all areas."""
+
+import numpy as np
+import pytest
+import torch
+
+from harness.images import Decoded, DecodePolicy
+from harness.sample import Damage
+from probes.contents import Content, embedded
+from probes.masks import MaskRecipe
+from probes.render import Recipe, mask_json
+
+CONTENT = embedded()[1]
+
+
+def pixels(recipe: Recipe) -> torch.Tensor:
+    decoded = recipe.load(DecodePolicy())
+    assert isinstance(decoded, Decoded)
+    return decoded.image
+
+
+def damage(type: str = "white-noise", area: float | None = None, **changes: object) -> Damage:
+    mask = None if area is None else mask_json(MaskRecipe("ellipse", area, seed=3))
+    return Damage(type, 3, mask=mask, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("type", ["white-noise", "jpeg", "gaussian-blur", "color-shift"])
+def test_outside_the_mask_every_byte_is_pristine_and_inside_it_is_the_full_frame(type: str) -> None:
+    pristine, whole = pixels(Recipe(CONTENT)), pixels(Recipe(CONTENT, (damage(type),)))
+    probe = Recipe(CONTENT, (damage(type, 0.1),))
+    alpha = torch.from_numpy(probe.alpha())
+    assert torch.equal(pixels(probe)[:, alpha == 0], pristine[:, alpha == 0])
+    assert torch.equal(pixels(probe)[:, alpha == 1], whole[:, alpha == 1])
+    assert not torch.equal(pixels(probe), pristine)
+
+
+def test_masks_of_a_ladder_show_parts_of_one_damaged_frame() -> None:
+    small, large = (Recipe(CONTENT, (damage(area=area),)) for area in (1 / 16, 1 / 4))
+    inside = torch.from_numpy(small.alpha()) == 1
+    assert torch.equal(pixels(small)[:, inside], pixels(large)[:, inside])
+
+
+def test_rendering_does_not_depend_on_what_was_rendered_before() -> None:
+    recipe = Recipe(CONTENT, (damage("jitter", 0.2),))
+    first = pixels(recipe)
+    for content in embedded()[:6]:
+        pixels(Recipe(content, (damage("white-noise"),)))
+    assert torch.equal(first, pixels(recipe))
+
+
+def test_what_is_rendered_is_the_callers_own_copy() -> None:
+    pixels(Recipe(CONTENT)).zero_()
+    assert pixels(Recipe(CONTENT)).any()
+
+
+def test_two_damages_are_applied_in_order() -> None:
+    blur, noise = damage("gaussian-blur", order=0), damage("white-noise", order=1)
+    forward, backward = pixels(Recipe(CONTENT, (blur, noise))), pixels(Recipe(CONTENT, (noise, blur)))
+    grain = [float(image.double().diff(dim=2).abs().mean()) for image in (forward, backward)]
+    assert grain[0] > 2 * grain[1]  # blur after noise removes the noise
+
+
+def test_the_fingerprint_changes_with_everything_that_changes_pixels() -> None:
+    base = damage(area=0.1)
+    other = embedded()[0]
+    prints = {
+        Recipe(CONTENT).fingerprint(),
+        Recipe(CONTENT, (base,)).fingerprint(),
+        Recipe(other, (base,)).fingerprint(),
+        Recipe(CONTENT, (damage(area=0.2),)).fingerprint(),
+        Recipe(CONTENT, (damage("jpeg", 0.1),)).fingerprint(),
+        Recipe(CONTENT, (damage(area=0.1, seed=1),)).fingerprint(),
+        Recipe(CONTENT, (damage(area=0.1, order=1),)).fingerprint(),
+    }
+    assert len(prints) == 7
+    assert Recipe(CONTENT, (base,)).fingerprint() == Recipe(CONTENT, (base,)).fingerprint()
+
+
+def test_a_content_that_cannot_be_read_is_a_failure_and_has_a_fingerprint(tmp_path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    recipe = Recipe(Content("broken", "test", "none", broken), (damage(),))
+    assert not isinstance(recipe.load(DecodePolicy()), Decoded)
+    assert recipe.fingerprint()
+
+
+def test_the_alpha_of_a_pristine_image_is_zero_and_of_a_full_frame_one() -> None:
+    assert not Recipe(CONTENT).alpha().any()
+    assert np.all(Recipe(CONTENT, (damage(),)).alpha() == 1)
