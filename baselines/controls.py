@@ -1,0 +1,109 @@
+"""``control:NAME``: yardsticks. A measure that cannot tell these from a model measures nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from harness.model import Family, Images, Model, ModelCard, Weights
+
+from .loading import closest, refuse, tensors_sha256
+from .nss import LUMA
+
+if TYPE_CHECKING:
+    import torch
+
+
+def _card(name: str, summary: str, **more: Any) -> ModelCard:
+    return ModelCard(
+        name=f"control:{name}",
+        version="1",
+        mode="NR",
+        summary=summary,
+        license="Apache-2.0",
+        trained_on=(),
+        control=True,
+        **more,
+    )
+
+
+class Constant:
+    """Gives every image the same score."""
+
+    def __init__(self) -> None:
+        self.card = _card("constant", "the same score for every image")
+
+    def score(self, images: Images) -> torch.Tensor:
+        """``float64 [N]`` of zeros."""
+        import torch
+
+        return torch.zeros(len(images), dtype=torch.float64)
+
+
+class Luminance:
+    """Brighter is better: what a label that follows brightness looks like."""
+
+    def __init__(self) -> None:
+        self.card = _card("luminance", "mean luma (Rec. 601): brighter is better")
+
+    def score(self, images: Images) -> torch.Tensor:
+        """``float64 [N]`` in [0, 255]: mean luma."""
+        import torch
+
+        weights = torch.tensor(LUMA, dtype=torch.float64)
+        return torch.stack([weights @ image.double().mean((1, 2)) for image in images])
+
+
+def untrained_vit(*, seed: int = 0, device: str = "cpu") -> Model:
+    """A ViT-Tiny/16 as ``timm:vit_tiny_patch16_224`` would be, with random weights of ``seed``."""
+    from .timm_encoder import TimmEncoder, create, max_pixels
+
+    if not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"control:untrained-vit: seed must be 0 or more, not {seed!r}")
+    net = create("vit_tiny_patch16_224", pretrained=False)
+    _randomize(net, seed)
+    card = _card(
+        "untrained-vit",
+        f"untrained: ViT-Tiny/16 with random weights, seed {seed}",
+        weights=(Weights(f"random, seed {seed}", tensors_sha256(net.state_dict())),),
+        max_pixels=max_pixels(net),
+    )
+    return TimmEncoder(net, card, device)
+
+
+def _randomize(net: torch.nn.Module, seed: int) -> None:
+    """Matrices uniform with std 0.02, the std of timm's own start; biases zero; norms one.
+
+    NumPy's uniform numbers have the same bits on every processor; torch's normal ones do not.
+    """
+    import numpy as np
+    import torch
+
+    rng = np.random.default_rng(seed)
+    limit = 0.02 * 3**0.5
+    with torch.no_grad():
+        for name, parameter in sorted(net.named_parameters()):
+            if parameter.ndim > 1:
+                values = rng.uniform(-limit, limit, tuple(parameter.shape))
+                parameter.copy_(torch.from_numpy(values))
+            else:
+                parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+
+
+_CONTROLS: dict[str, tuple[Callable[..., Model], tuple[str, ...]]] = {
+    "constant": (Constant, ()),
+    "luminance": (Luminance, ()),
+    "untrained-vit": (untrained_vit, ("device", "seed")),
+}
+
+
+def load(name: str, **options: Any) -> Model:
+    """The control called ``name``; ValueError for an unknown name or option."""
+    if name not in _CONTROLS:
+        raise ValueError(f"there is no control {name!r}; {closest(name, _CONTROLS)}")
+    make, takes = _CONTROLS[name]
+    refuse(f"control:{name}", options.keys() - set(takes), takes)
+    return make(**options)
+
+
+FAMILY = Family(load, "yardsticks: constant, luminance, an untrained network", tuple(_CONTROLS))
