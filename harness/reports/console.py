@@ -1,0 +1,105 @@
+"""The tables in a terminal."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterable
+from textwrap import fill
+from typing import Literal
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from ..records import Row
+from .groups import group
+from .layout import Column, Line, Table
+from .parts import COUNT, RANK
+from .tables import tables
+
+PIPED = 120  # columns, where there is no terminal to ask
+
+
+def terminal(rows: Iterable[Row]) -> None:
+    """Print the tables, as wide and as colorful as the terminal allows."""
+    out = Console()
+    text = as_text(rows, out.width if out.is_terminal else PIPED, out.is_terminal)
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), end="")
+
+
+def as_text(rows: Iterable[Row], width: int = PIPED, color: bool = False) -> str:
+    """All but the folded tables, ``width`` columns wide; with ANSI styles if ``color``."""
+    text = io.StringIO()
+    console = Console(
+        file=text, width=width, force_terminal=color, highlight=False, legacy_windows=False
+    )
+    for found in group(rows):
+        for table in tables(found):
+            if not table.folded:
+                _print(console, table)
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+
+
+def _print(console: Console, table: Table) -> None:
+    console.print(Text(table.title, style="bold"))
+    if table.marks:
+        console.print(Text(" · ".join(table.marks), style="yellow"))
+    if table.lines or table.apart:
+        _print_grid(console, table)
+    for missing in table.missing:
+        names = ", ".join(missing.models)
+        console.print(Text.assemble("not measured: ", names, " – ", (missing.reason, "dim")))
+        if missing.command:
+            console.print(Text(f"  to get it: {missing.command}", style="dim"))
+    for note in table.notes:
+        console.print(Text(note, style="dim"))
+    console.print()
+
+
+def _print_grid(console: Console, table: Table) -> None:
+    shown, dropped = _fitting(table, console.width)
+    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for i in shown:
+        column, wide = table.columns[i], _width(table, i)
+        justify: Literal["left", "right"] = "right" if column.kind == "number" else "left"
+        grid.add_column(Text(fill(_title(column), wide)), justify=justify, min_width=wide)
+    for lines, style in ((table.lines, ""), (table.apart, "dim")):
+        for line in lines:
+            grid.add_row(*(Text(_text(table, line, i)) for i in shown), style=style)
+        grid.add_section()
+    console.print(grid)
+    if dropped:
+        console.print(Text(f"Too narrow for: {', '.join(dropped)}.", style="dim"))
+
+
+def _fitting(table: Table, width: int) -> tuple[list[int], list[str]]:
+    """Columns that fit, and the titles of those left out: minor numbers go first, N last."""
+    columns = table.columns
+    shown = list(range(len(columns)))
+    numbers = [i for i in shown if columns[i].kind == "number" and i != table.sorted_by]
+    minor = [i for i in numbers if columns[i] not in (RANK, COUNT)]
+    words = [i for i in shown if columns[i].kind == "text"]
+    leaving = [*(i for i in shown if columns[i] == COUNT), *words, *minor]
+    while leaving and sum(_width(table, i) + 2 for i in shown) + 2 > width:
+        shown.remove(leaving.pop())
+    return shown, [_title(column) for i, column in enumerate(columns) if i not in shown]
+
+
+def _width(table: Table, i: int) -> int:
+    """As wide as the widest cell, and as the longest word of the heading, which may wrap."""
+    cells = [_text(table, line, i) for line in (*table.lines, *table.apart)]
+    return max(cell_len(text) for text in (*cells, *_title(table.columns[i]).split()))
+
+
+def _title(column: Column) -> str:
+    return f"{column.span} {column.title}".strip()
+
+
+def _text(table: Table, line: Line, i: int) -> str:
+    # Under a shared heading intervals would make any table too wide.
+    cell = line[i]
+    return cell.text if table.columns[i].span else f"{cell.text} {cell.detail}".strip()

@@ -1,0 +1,80 @@
+"""What all tables share: the columns that recur, the marks, and the notes under them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .entries import Entry, sets_apart
+from .groups import Group
+from .layout import Cell, Column, Line, Table
+
+METRICS = {
+    "srcc": "SRCC",
+    "plcc": "PLCC",
+    "plcc_logistic": "PLCC logistic",
+    "krcc": "KRCC",
+    "rmse": "RMSE",
+    "alpha": "Ridge α",
+    "srcc_split_sd": "SD over splits",
+}
+RANK = Column("Rank", ("rank",))
+MODEL = Column("Model", ("model",), "name")
+MODE = Column("Mode", ("mode",), "text")
+COUNT = Column("N", ("n_scored", "n_expected"))
+MARKS = Column("Marks", ("marks",), "marks")
+FEW = "few contents"
+
+
+def assemble(
+    group: Group,
+    columns: Sequence[Column],
+    lines: Sequence[Line],
+    apart: Sequence[Line],
+    metric: str | None = None,
+    sorted_by: int | None = None,
+) -> Table:
+    """The main table of ``group``. ``metric`` is the one whose intervals it shows; None: all."""
+    return Table(
+        group.name,
+        group.title,
+        tuple(columns),
+        tuple(lines),
+        tuple(apart),
+        group.absent,
+        common_marks(group),
+        _notes(group, metric),
+        sorted_by,
+    )
+
+
+def common_marks(group: Group) -> tuple[str, ...]:
+    """Marks that every line has, said once, over the table; what sets a line apart stays in it."""
+    shared = [set(entry.marks) for entry in group.entries]
+    first = group.entries[0].marks if group.entries else ()
+    return tuple(m for m in first if not sets_apart(m) and all(m in marks for marks in shared))
+
+
+def marks_cell(entry: Entry, common: tuple[str, ...]) -> Cell:
+    """The marks of one line, less those that are said over the table."""
+    own = [mark for mark in entry.marks if mark not in common]
+    return Cell(" · ".join(own), ("; ".join(entry.marks),))
+
+
+def _notes(group: Group, metric: str | None) -> tuple[str, ...]:
+    """What one must know to read the numbers: intervals, few contents, reasons, provenance."""
+    rows = [row for entry in group.entries for row in entry.rows]
+    methods = dict.fromkeys(r.ci_method for r in rows if r.ci_method and metric in (None, r.metric))
+    remarks: dict[str, list[str]] = {}
+    for entry in group.entries:
+        remarks.setdefault(entry.reason, []).append(entry.label)
+    notes = [f"Intervals: {'; '.join(methods)}."] if methods else []
+    if any(mark.startswith(FEW) for entry in group.entries for mark in entry.marks):
+        notes.append("Few contents: intervals are wide, and the order of the lines is no finding.")
+    notes += [f"{', '.join(who)}: {why}." for why, who in remarks.items() if why]
+    key = group.key
+    if group.entries:
+        notes.append(
+            f"Images {key.images_hash[:8]}, labels {key.labels_hash[:8]}, {key.protocol} version "
+            f"{key.protocol_version}; rows with any other of these stand in a table of their own."
+        )
+    return tuple(notes)

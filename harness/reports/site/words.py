@@ -1,0 +1,76 @@
+"""What the words on the page mean."""
+
+WORDS = (
+    (
+        "SRCC",
+        "Spearman's rank correlation of scores and labels. 1: the model puts the pictures in "
+        "the same order as the labels; 0: no relation; −1: the opposite order.",
+    ),
+    (
+        "KRCC",
+        "Kendall's rank correlation: the share of pairs of pictures put in the labels' order, "
+        "less the share put the other way round.",
+    ),
+    (
+        "PLCC, PLCC logistic",
+        "Pearson's correlation: how close to a straight line scores and labels lie. Logistic: "
+        "after fitting a four-parameter curve from scores to labels.",
+    ),
+    ("RMSE", "The typical distance from a fitted score to its label, in units of the label."),
+    (
+        "Interval, as [.812, .934]",
+        "Where the number could lie had other scenes been photographed, with 95 % confidence. "
+        "The note under a table says how it was made.",
+    ),
+    (
+        "Pseudo-label",
+        "A label computed by other quality metrics, not given by people. Agreement with it says "
+        "nothing yet about agreement with people.",
+    ),
+    (
+        "Circular",
+        "The model, or a close relative of it, helped to make these labels. Its number is shown "
+        "and not ranked.",
+    ),
+    (
+        "Control",
+        "A yardstick that knows nothing about quality, such as mean luminance or an untrained "
+        "network. What does not beat it has shown nothing.",
+    ),
+    (
+        "Few contents (n)",
+        "A content is the scene that a picture shows. With fewer than 20 of them an order of "
+        "models is no finding, and nothing is called significant.",
+    ),
+    (
+        "Contamination",
+        "The most that the model is known to have met of this dataset in training: none, "
+        "content (the scenes), images, labels; unknown where nothing is declared.",
+    ),
+    ("N", "Samples that were scored, of those that should have been."),
+    (
+        "NR, FR, PAIR",
+        "No reference: the model sees the picture alone. Full reference: it sees the pristine "
+        "picture too. Pair: it compares any two.",
+    ),
+    (
+        "Linear probe",
+        "Ridge regression from a model's frozen features to the labels, always tested on scenes "
+        "that it was not fitted on.",
+    ),
+    (
+        "Response",
+        "How far a model's score falls from the pristine picture to the damaged one, on "
+        "average, in standard deviations of that model's scores. Negative: the score rises.",
+    ),
+    (
+        "Response ratio",
+        "The response to damage of a part, divided by the response to the same damage of the "
+        "whole frame. 1: its extent makes no difference.",
+    ),
+    (
+        "Not measured",
+        "The model was skipped or failed, for the reason that is given. Where a command is "
+        "given, it gets what is missing.",
+    ),
+)
