@@ -11,7 +11,8 @@ import typer
 # whose weights are not here are skipped with the command that fetches them.
 DEMO_MODELS = (
     *("pyiqa:psnr", "pyiqa:ssim", "pyiqa:ms_ssim", "pyiqa:fsim", "pyiqa:vsi", "pyiqa:gmsd"),
-    *("pyiqa:brisque", "pyiqa:niqe", "nss:brisque", "timm:vit_tiny_patch16_224"),
+    *("pyiqa:nlpd", "pyiqa:piqe", "pyiqa:brisque", "pyiqa:niqe"),
+    *("nss:brisque", "timm:resnet18", "timm:vit_tiny_patch16_224"),
     *("control:untrained-vit", "control:luminance", "control:constant"),
 )
 

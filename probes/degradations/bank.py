@@ -40,6 +40,11 @@ class Degradation:
     stochastic: bool = False
     held_out: bool = False
 
+    @property
+    def summary(self) -> str:
+        """One line for a listing."""
+        return f"{self.family}; never trained on" if self.held_out else self.family
+
 
 # fmt: off
 _ALL = (

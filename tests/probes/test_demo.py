@@ -1,6 +1,7 @@
 """The embedded datasets: balance, pairing, honest names."""
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_probes_come_in_complete_nested_ladders(probes: Dataset) -> None:
     assert Counter(key[2] for key in ladders)[2] == Counter(key[2] for key in ladders)[4]
     for ladder in list(ladders.values())[::17]:
         alphas = [s.source.alpha() for s in sorted(ladder, key=lambda s: s.damages[0].area_asked)]
-        for smaller, larger in zip(alphas, alphas[1:], strict=False):
+        for smaller, larger in pairwise(alphas):
             assert ((smaller >= 0.5) <= (larger >= 0.5)).all()
 
 

@@ -1,5 +1,8 @@
 """Rendering: deterministic, pristine outside the mask, one damaged frame for all areas."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +10,9 @@ import torch
 from harness.images import Decoded, DecodePolicy
 from harness.sample import Damage
 from probes.contents import Content, embedded
+from probes.degradations import TYPES
 from probes.masks import MaskRecipe
-from probes.render import Recipe, mask_json
+from probes.render import VERSION, Recipe, mask_json
 
 CONTENT = embedded()[1]
 
@@ -55,7 +59,10 @@ def test_what_is_rendered_is_the_callers_own_copy() -> None:
 
 def test_two_damages_are_applied_in_order() -> None:
     blur, noise = damage("gaussian-blur", order=0), damage("white-noise", order=1)
-    forward, backward = pixels(Recipe(CONTENT, (blur, noise))), pixels(Recipe(CONTENT, (noise, blur)))
+    forward, backward = (
+        pixels(Recipe(CONTENT, (blur, noise))),
+        pixels(Recipe(CONTENT, (noise, blur))),
+    )
     grain = [float(image.double().diff(dim=2).abs().mean()) for image in (forward, backward)]
     assert grain[0] > 2 * grain[1]  # blur after noise removes the noise
 
@@ -87,3 +94,20 @@ def test_a_content_that_cannot_be_read_is_a_failure_and_has_a_fingerprint(tmp_pa
 def test_the_alpha_of_a_pristine_image_is_zero_and_of_a_full_frame_one() -> None:
     assert not Recipe(CONTENT).alpha().any()
     assert np.all(Recipe(CONTENT, (damage(),)).alpha() == 1)
+
+
+GOLDEN = Path(__file__).parent / "golden_pixels.json"
+
+
+def sampled(type: str) -> list[int]:
+    """Every 4,999th byte of one damaged photograph."""
+    return pixels(Recipe(CONTENT, (damage(type),))).flatten()[::4999].tolist()
+
+
+@pytest.mark.parametrize("type", TYPES)
+def test_pixels_are_those_of_this_version(type: str) -> None:
+    """Where this fails on purpose: raise ``render.VERSION``, so that no old result is reused."""
+    golden = json.loads(GOLDEN.read_text())
+    assert golden["version"] == VERSION, f"write {GOLDEN.name} again for this version"
+    # One level: the last bits of float arithmetic differ between processors.
+    np.testing.assert_allclose(sampled(type), golden["pixels"][type], atol=1)
