@@ -63,7 +63,6 @@ def make_cell(
     fit: str | None = None,
 ) -> Cell:
     """The cell of ``card`` and ``dataset`` for ``operation`` in this environment."""
-    names = sorted({*LIBRARIES, *card.requires, *dataset.requires})
     return Cell(
         model=card.name,
         version=card.version,
@@ -77,15 +76,20 @@ def make_cell(
         decoding=decoding,
         precision=card.precision,
         device=device,
-        libraries=tuple((name, library_version(name)) for name in names),
+        libraries=_versions(card, dataset),
     )
 
 
 def fit_key(card: ModelCard, train: Dataset, validation: Dataset, config: object, seed: int) -> str:
-    """Key of a fitted model: the model, what it was fitted on (in order), how, and the seed."""
+    """Key of a fitted model: the model, what it was fitted on (in order), how, and the seed.
+
+    ``config`` is a value of JSON; the schedule, the device kind, all that decides the outcome.
+    """
     return digest(
         {
             "model": [card.name, card.version, card.weights_hash, dict(card.options or {})],
+            "precision": card.precision,
+            "libraries": _versions(card, train, validation),
             "train": [s.id for s in train.samples],
             "validation": [s.id for s in validation.samples],
             "images": [train.images_hash, validation.images_hash],
@@ -94,6 +98,11 @@ def fit_key(card: ModelCard, train: Dataset, validation: Dataset, config: object
             "seed": seed,
         }
     )
+
+
+def _versions(card: ModelCard, *datasets: Dataset) -> tuple[tuple[str, str], ...]:
+    names = {*LIBRARIES, *card.requires, *(name for d in datasets for name in d.requires)}
+    return tuple((name, library_version(name)) for name in sorted(names))
 
 
 @cache

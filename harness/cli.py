@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from .registry import BrokenPlugin, UnknownName, entries
+from .errors import message
+from .registry import BrokenPlugin, entries
 
 
 class _Commands(TyperGroup):
@@ -18,6 +18,15 @@ class _Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *entries("commands")]
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # here, since typer would end without a word
+            typer.echo(
+                "\niqa-eval: stopped; what was finished is kept, run again to go on", err=True
+            )
+            raise SystemExit(130) from None
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         own = super().get_command(ctx, cmd_name)
         if own is not None or cmd_name not in entries("commands"):
@@ -25,12 +34,12 @@ class _Commands(TyperGroup):
         try:
             function = entries("commands")[cmd_name].load()
         except BrokenPlugin as error:
-            message = str(error)
+            reason = str(error)
 
             def function() -> None:
-                _fail(message)
+                _fail(reason)
 
-            function.__doc__ = message
+            function.__doc__ = reason
         single = typer.Typer(add_completion=False)
         single.command(cmd_name)(function)
         return typer.main.get_command(single)
@@ -178,8 +187,8 @@ def _options(values: list[str] | None) -> dict[str, Any]:
     return options
 
 
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"iqa-eval: {message}", err=True)
+def _fail(reason: str) -> NoReturn:
+    typer.echo(f"iqa-eval: {reason}", err=True)
     raise SystemExit(2)
 
 
@@ -187,16 +196,17 @@ def main() -> None:
     """Entry point: every expected error is one line."""
     try:
         app()
-    except (UnknownName, BrokenPlugin, ValueError, OSError) as error:
-        _fail(str(error))
-    except KeyboardInterrupt:
-        typer.echo("\niqa-eval: stopped; what was finished is kept, run again to go on", err=True)
-        sys.exit(130)
+    except (BrokenPlugin, ValueError, OSError) as error:
+        _fail(message(error))
     except Exception as error:
         from .executors.processes import WorkerDied
         from .model import Unavailable
         from .store import StoreError
 
         if isinstance(error, WorkerDied | Unavailable | StoreError):
-            _fail(str(error))
+            _fail(message(error))
         raise
+
+
+if __name__ == "__main__":
+    main()

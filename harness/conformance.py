@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from .canonical import canonical_json
+from .errors import one_line
 from .model import (
     MAP_OPERATIONS,
     OPERATIONS,
@@ -68,7 +69,7 @@ def _operation(model: Model, operation: str, inputs: list[list[torch.Tensor]]) -
     try:
         alone = one_by_one(*inputs)
     except Exception as error:
-        yield Check(f"{operation}: shape and type", f"{type(error).__name__}: {error}")
+        yield Check(f"{operation}: shape and type", one_line(error))
         return
     yield Check(f"{operation}: shape and type")
 
@@ -155,7 +156,7 @@ def _attempt(name: str, run: Callable[[], str | None]) -> Check:
     try:
         return Check(name, run())
     except Exception as error:
-        return Check(name, f"{type(error).__name__}: {error}")
+        return Check(name, one_line(error))
 
 
 def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from . import records
-from .canonical import canonical_json, slug
+from .canonical import canonical_json
 from .contamination import contamination
+from .errors import one_line
 from .executors.threads import one_thread
 from .jobs import Job
 from .model import Model
-from .protocols.base import Inputs, Measure, Need, Protocol
+from .protocols.base import Inputs, Measure, Need, Protocol, Skip
 from .sample import Dataset
 from .store import Output
+
+# A protocol that asks for what this model or dataset does not have: nothing went wrong.
+NOT_APPLICABLE = "not applicable"
 
 
 def evaluate(
@@ -27,15 +33,16 @@ def evaluate(
     if outputs is None:
         assert not isinstance(job.needs, tuple)
         measures, failures = [_nothing(job, job.needs.reason)], {}
+        if isinstance(job.needs, Skip):
+            measures = [replace(measures[0], marks=(NOT_APPLICABLE,))]
     else:
         measures = _measure(job, outputs, seed)
         failures = {
             need.operation + (" (head)" if need.on_head_dataset else ""): dict(output.failures)
             for need, output in outputs.items()
         }
-    name, options = _model_name(job), job.model_name.options
     rows = tuple(_row(job, measure, seed, folder) for measure in measures)
-    return records.Record(rows, failures, slug(name, options))
+    return records.Record(rows, failures, job.model_slug)
 
 
 def _measure(job: Job, outputs: Mapping[Need, Output], seed: int) -> list[Measure]:
@@ -46,10 +53,30 @@ def _measure(job: Job, outputs: Mapping[Need, Output], seed: int) -> list[Measur
     inputs = Inputs(job.model.card, job.dataset, outputs, head, seed)
     try:
         with one_thread():  # BLAS results depend on the number of threads
-            return job.protocol.evaluate(inputs)
+            measures = [_checked(measure) for measure in job.protocol.evaluate(inputs)]
+        if not measures:
+            raise ValueError("it measured nothing")
+        return measures
     except Exception as error:
-        reason = " ".join(f"{job.protocol_name} failed: {type(error).__name__}: {error}".split())
-        return [_nothing(job, reason)]
+        return [_nothing(job, f"{job.protocol_name} failed: {one_line(error)}")]
+
+
+def _checked(m: Measure) -> Measure:
+    """``m`` in plain numbers, which all have a form in JSON; a value that is none is no value."""
+    value, low, high = (
+        None if x is None or not math.isfinite(x) else float(x)
+        for x in (m.value, m.ci_low, m.ci_high)
+    )
+    return replace(
+        m,
+        value=value,
+        ci_low=low,
+        ci_high=high,
+        n_expected=int(m.n_expected),
+        n_scored=int(m.n_scored),
+        n_failed=int(m.n_failed),
+        reason=m.reason or (None if value is not None else f"not a number: {m.value}"),
+    )
 
 
 def _nothing(job: Job, reason: str) -> Measure:
@@ -71,12 +98,12 @@ def _row(job: Job, m: Measure, seed: int, folder: Path | None) -> records.Row:
     if card is not None and card.control:
         marks.append("control")
     return records.Row(
-        model=_model_name(job),
+        model=job.model_label,
         model_version=card.version if card else "",
         weights=card.weights_hash if card else "",
         options=canonical_json(job.model_name.options),
         mode=card.mode if card else "",
-        dataset=data.name if data else job.dataset_name.name,
+        dataset=job.dataset_label,
         images_hash=data.images_hash if data else "",
         labels_hash=data.labels_hash if data else "",
         label_kind=data.label_kind if data else "none",
@@ -100,7 +127,3 @@ def _row(job: Job, m: Measure, seed: int, folder: Path | None) -> records.Row:
         scores=records.write_scores(folder, m.scores) if folder and m.scores else None,
         reason=m.reason,
     )
-
-
-def _model_name(job: Job) -> str:
-    return job.model.card.name if isinstance(job.model, Model) else job.model_name.name

@@ -7,23 +7,24 @@ What a cell has computed is committed in parts; a failure is a recorded value.
 
 from __future__ import annotations
 
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from .cells import Cell
+from .errors import one_line
 from .images import Decoded, DecodePolicy, Failure
 from .model import PAIR_OPERATIONS, Model
 from .operate import operate
-from .sample import Dataset, Sample
-from .store import CellFiles, Store, StoreError
+from .parts import Parts, Result
+from .sample import Pair, Sample
+from .store import Store, StoreError
+from .stream import stream
 
-PART_SAMPLES, PART_SECONDS = 64, 5.0
-BATCH, BUFFERED = 16, 64
+BATCH, BATCH_BYTES, WAITING_BYTES = 16, 12_000_000, 48_000_000
 
 Tick = Callable[[int], None]
 
@@ -44,98 +45,76 @@ class Task:
 class Pass:
     """One shard: for each task, the ids (of images or of pairs) that it still lacks.
 
-    ``images`` are those needed, in the order in which they are streamed; ``decoders`` the
-    processes that decode ahead (0: decode here). ``share`` is how many passes run side by
-    side: parts shrink by it, so that a kill costs one part's work in all.
+    ``images`` are all that this takes, in the order in which they are streamed; ``pairs`` those
+    that some task lacks, their members among the images. ``decoders`` processes decode ahead
+    (0: decode here). ``share`` is how many passes run side by side.
     """
 
-    dataset: Dataset
     tasks: tuple[Task, ...]
     lacking: tuple[frozenset[str], ...]
-    images: tuple[str, ...]
+    images: tuple[Sample, ...]
+    pairs: tuple[Pair, ...]
     policy: DecodePolicy
     store: Path
     decoders: int = 0
     share: int = 1
 
 
-def run_pass(work: Pass, tick: Tick = lambda n: None) -> None:
-    """Compute and commit what the pass lacks; ``tick(n)`` reports n finished results.
+def run_passes(passes: Iterable[Pass], tick: Tick = lambda n: None) -> None:
+    """Compute and commit what the passes lack; ``tick(n)`` reports n finished results.
 
     Raises StoreError if nothing can be written. On any interruption what is finished is
     committed first.
     """
-    store = Store(work.store)
-    lines = [
-        _Line(task, lacking, _Parts(store.cell(task.cell), work.share), tick)
-        for task, lacking in zip(work.tasks, work.lacking, strict=True)
-    ]
-    samples = {sample.id: sample for sample in work.dataset.images}
-    position = {name: i for i, name in enumerate(work.images)}
-    due = defaultdict(list)  # image id → pairs that are complete once it is decoded
-    uses: Counter[str] = Counter()
-    for pair in work.dataset.pairs:
-        if any(line.task.pairwise and pair.id in line.lacking for line in lines):
-            due[max(pair.test, pair.reference, key=position.__getitem__)].append(pair)
-            uses.update({pair.test, pair.reference})
-    held: dict[str, Decoded | Failure] = {}
+    parts: dict[str, Parts] = {}  # cell key → results, which wait for more of the next pass
     try:
-        for name, decoded in _stream([samples[i] for i in work.images], work.policy, work.decoders):
-            for line in lines:
-                if not line.task.pairwise:
-                    line.feed(name, (decoded,), samples[name])
-            held[name] = decoded
-            for pair in due[name]:
-                for line in lines:
-                    if line.task.pairwise:
-                        members = (held[pair.test], held[pair.reference])
-                        line.feed(pair.id, members, samples[pair.test])
-                uses.subtract({pair.test, pair.reference})
-            held = {i: image for i, image in held.items() if uses[i] > 0}
-        for line in lines:
-            line.finish()
+        for work in passes:
+            _run_pass(work, parts, tick)
     except StoreError:
         raise
     except BaseException:
-        for line in lines:
-            line.parts.commit()
+        for part in parts.values():
+            part.commit()
         raise
+    for part in parts.values():
+        part.commit()
 
 
-@dataclass
-class _Parts:
-    """Results of one cell that are not yet committed."""
-
-    files: CellFiles
-    share: int
-    ids: list[str] = field(default_factory=list)
-    values: list[torch.Tensor] = field(default_factory=list)
-    failures: dict[str, str] = field(default_factory=dict)
-    since: float = 0.0
-
-    def add(self, name: str, result: torch.Tensor | str) -> None:
-        if not self.ids and not self.failures:
-            self.since = time.monotonic()
-        if isinstance(result, str):
-            self.failures[name] = result
-        else:
-            self.ids.append(name)
-            self.values.append(result)
-        full = len(self.ids) + len(self.failures) >= max(1, PART_SAMPLES // self.share)
-        if full or time.monotonic() - self.since >= PART_SECONDS / self.share:
-            self.commit()
-
-    def commit(self) -> None:
-        if self.ids or self.failures:
-            values = torch.stack(self.values).numpy() if self.values else None
-            self.files.write_part(self.ids, values, self.failures)
-        self.ids, self.values, self.failures = [], [], {}
+def _run_pass(work: Pass, parts: dict[str, Parts], tick: Tick) -> None:
+    store = Store(work.store)
+    lines = []
+    for task, lacking in zip(work.tasks, work.lacking, strict=True):
+        part = parts.setdefault(task.cell.key, Parts(store.cell(task.cell), work.share))
+        lines.append(_Line(task, lacking, part, tick))
+    singly = [line for line in lines if not line.task.pairwise]
+    pairwise = [line for line in lines if line.task.pairwise]
+    position = {image.id: i for i, image in enumerate(work.images)}
+    due = defaultdict(list)  # image id → pairs that are complete once it is decoded
+    for pair in work.pairs:
+        due[max(pair.test, pair.reference, key=position.__getitem__)].append(pair)
+    uses = Counter(name for pair in work.pairs for name in {pair.test, pair.reference})
+    held: dict[str, tuple[Sample, Decoded | Failure]] = {}
+    for image, decoded in stream(work.images, work.policy, work.decoders):
+        for line in singly:
+            line.feed(image.id, (decoded,), image)
+        if uses[image.id]:
+            held[image.id] = image, decoded
+        for pair in due[image.id]:
+            (sample, test), (_, reference) = held[pair.test], held[pair.reference]
+            for line in pairwise:
+                line.feed(pair.id, (test, reference), sample)
+            for name in {pair.test, pair.reference}:
+                uses[name] -= 1
+                if not uses[name]:
+                    del held[name]
+    for line in lines:
+        line.finish()
 
 
 class _Line:
-    """One task's way through a pass: checks, batches where that is safe, computes, commits."""
+    """One task's way through a pass: checks, batches where that is safe, computes."""
 
-    def __init__(self, task: Task, lacking: frozenset[str], parts: _Parts, tick: Tick) -> None:
+    def __init__(self, task: Task, lacking: frozenset[str], parts: Parts, tick: Tick) -> None:
         self.task, self.lacking, self.parts, self.tick = task, lacking, parts, tick
         self.waiting: dict[tuple[torch.Size, ...], list[_Item]] = {}
 
@@ -152,17 +131,18 @@ class _Line:
             self._compute([item])
             return
         shape = tuple(image.shape for image in item.images)
-        self.waiting.setdefault(shape, []).append(item)
-        if len(self.waiting[shape]) == BATCH:
+        batch = self.waiting.setdefault(shape, [])
+        batch.append(item)
+        if len(batch) == BATCH or _bytes(batch) >= BATCH_BYTES:
             self._compute(self.waiting.pop(shape))
-        elif sum(map(len, self.waiting.values())) >= BUFFERED:
+        elif sum(map(_bytes, self.waiting.values())) >= WAITING_BYTES:
             self._compute(self.waiting.pop(max(self.waiting, key=lambda s: len(self.waiting[s]))))
 
     def finish(self) -> None:
+        """Compute what waits for a full batch."""
         for items in self.waiting.values():
             self._compute(items)
         self.waiting = {}
-        self.parts.commit()
 
     def _refusal(self, member: Decoded | Failure) -> str | None:
         if isinstance(member, Failure):
@@ -187,12 +167,12 @@ class _Line:
                 for item in items:
                     self._compute([item])
             else:
-                self._add(items[0].name, _one_line(error))
+                self._add(items[0].name, one_line(error))
             return
         for item, result in zip(items, results, strict=True):
             self._add(item.name, result)
 
-    def _add(self, name: str, result: torch.Tensor | str) -> None:
+    def _add(self, name: str, result: Result) -> None:
         self.parts.add(name, result)
         self.tick(1)
 
@@ -204,28 +184,5 @@ class _Item:
     sample: Sample
 
 
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
-
-
-class _Decoding(torch.utils.data.Dataset[tuple[str, Decoded | Failure]]):
-    def __init__(self, samples: Sequence[Sample], policy: DecodePolicy) -> None:
-        self.samples, self.policy = samples, policy
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, i: int) -> tuple[str, Decoded | Failure]:
-        return self.samples[i].id, self.samples[i].source.load(self.policy)
-
-
-def _stream(
-    samples: Sequence[Sample], policy: DecodePolicy, decoders: int
-) -> Iterator[tuple[str, Decoded | Failure]]:
-    """Decoded images in order; ``decoders`` processes work ahead, 0 decodes here."""
-    decoding = _Decoding(samples, policy)
-    if not decoders:
-        return (decoding[i] for i in range(len(decoding)))
-    loader = torch.utils.data.DataLoader(decoding, batch_size=None, num_workers=decoders)
-    return iter(loader)
+def _bytes(items: Sequence[_Item]) -> int:
+    return sum(image.numel() for item in items for image in item.images)

@@ -9,11 +9,10 @@ import sys
 import time
 import uuid
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .cells import LIBRARIES
+from .cells import LIBRARIES, library_version
 
 _PACKAGES = ("iqa-eval", *LIBRARIES, "kornia", "scipy", "scikit-image", "scikit-learn", "pyiqa")
 
@@ -38,16 +37,9 @@ def run_header(
         "results_reused": reused,
         "revision": _revision(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: library_version(name) for name in _PACKAGES},
         "seed": seed,
     }
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "absent"
 
 
 def _processor() -> str:

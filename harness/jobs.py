@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .canonical import canonical_json
+from .canonical import canonical_json, slug
 from .datasets import load_dataset
+from .errors import message, one_line
 from .model import Model, Unavailable, operations
 from .protocols.base import Need, Protocol, Skip
 from .registry import BrokenPlugin, load_model, load_protocol
@@ -36,21 +37,37 @@ class Job:
     protocol: Protocol | Refused
 
     @cached_property
-    def needs(self) -> tuple[Need, ...] | Skip:
+    def needs(self) -> tuple[Need, ...] | Skip | Refused:
         """What the protocol needs of the model here, or why there will be no number."""
         if isinstance(self.model, Refused):
-            return Skip(self.model.reason)
+            return self.model
         if isinstance(self.dataset, Refused):
-            return Skip(self.dataset.reason)
+            return self.dataset
         if isinstance(self.protocol, Refused):
-            return Skip(self.protocol.reason)
-        needs = self.protocol.needs(operations(self.model), self.dataset)
+            return self.protocol
+        try:
+            needs = self.protocol.needs(operations(self.model), self.dataset)
+        except Exception as error:
+            return Refused(f"{self.protocol_name} failed: {one_line(error)}")
         if isinstance(needs, tuple) and any(need.on_head_dataset for need in needs):
             if self.head_dataset is None:
                 return Skip("the dataset names no labeled set on which to fit a head")
             if isinstance(self.head_dataset, Refused):
-                return Skip(self.head_dataset.reason)
+                return self.head_dataset
         return needs
+
+    @property
+    def model_label(self) -> str:
+        """The name that rows carry: the card's, or the suite's where nothing was loaded."""
+        return self.model.card.name if isinstance(self.model, Model) else self.model_name.name
+
+    @property
+    def dataset_label(self) -> str:
+        return self.dataset.name if isinstance(self.dataset, Dataset) else self.dataset_name.name
+
+    @property
+    def model_slug(self) -> str:
+        return slug(self.model_label, self.model_name.options)
 
     def dataset_of(self, need: Need) -> Dataset:
         """The dataset on which ``need`` is to be computed."""
@@ -60,29 +77,37 @@ class Job:
 
 
 def resolve(suite: Suite, objects: Mapping[str, Any], device: str = "cpu") -> list[Job]:
-    """Load everything that ``suite`` names, once; ``objects`` are loaded already, by name."""
+    """Load everything that ``suite`` names, once; ``objects`` are loaded already, by ``key``."""
     datasets: dict[str, Dataset | Refused] = {}
 
-    def load(loader: Any, named: Named) -> Any:
-        if named.name in objects:
-            return objects[named.name]
-        return _try(loader, named.name, **named.options)
+    def load(kind: str, loader: Callable[..., Any], named: Named) -> Any:
+        if (name := key(kind, named)) in objects:
+            return objects[name]
+        return loader(named.name, **named.options)
+
+    def model(named: Named) -> Model:
+        found = load("models", load_model, named)
+        if device != "cpu" and hasattr(found, "to"):
+            found.to(device)
+        return found
+
+    def hashed(named: Named) -> Dataset:
+        found = load("datasets", load_dataset, named)
+        _ = found.images_hash  # every image is looked at: what is wrong with one shows here
+        return found
 
     def dataset(named: Named) -> Dataset | Refused:
-        key = canonical_json(named.model_dump(mode="json"))
-        if key not in datasets:
-            datasets[key] = load(load_dataset, named)
-        return datasets[key]
+        name = key("datasets", named)
+        if name not in datasets:
+            datasets[name] = _try(hashed, named)
+        return datasets[name]
 
     def head(data: Dataset | Refused) -> Dataset | Refused | None:
         if isinstance(data, Refused) or data.head_dataset is None:
             return None
         return dataset(Named(name=data.head_dataset))
 
-    models = [load(load_model, m) for m in suite.models]
-    for model in models:
-        if device != "cpu" and hasattr(model, "to"):
-            model.to(device)
+    models = [_try(model, m) for m in suite.models]
     protocols = {name: _try(load_protocol, name) for name in suite.protocols}
     return [
         Job(m, d, p, models[i], dataset(d), head(dataset(d)), protocols[p])
@@ -92,11 +117,16 @@ def resolve(suite: Suite, objects: Mapping[str, Any], device: str = "cpu") -> li
     ]
 
 
-def _try(load: Any, *args: Any, **options: Any) -> Any:
+def key(kind: str, named: Named) -> str:
+    """What tells one model (or dataset) of a suite from another: its name with its options."""
+    return f"{kind} {canonical_json(named.model_dump(mode='json'))}"
+
+
+def _try(load: Any, named: Any) -> Any:
     """What ``load`` gives, or why it cannot; anything a plug-in raises costs only its own rows."""
     try:
-        return load(*args, **options)
+        return load(named)
     except (Unavailable, BrokenPlugin, ValueError, OSError) as error:
-        return Refused(" ".join(str(error).split()))
+        return Refused(message(error))
     except Exception as error:
-        return Refused(" ".join(f"{type(error).__name__}: {error}".split()))
+        return Refused(one_line(error))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .extract import PART_SAMPLES, Pass, Task
+from .extract import Pass, Task
 from .images import DecodePolicy
 from .sample import Dataset, Pair
 from .store import Store
+
+# Images in a shard; where processes decode ahead, they are started anew for each.
+SHARD_SAMPLES, AHEAD_SAMPLES = 64, 1024
 
 
 @dataclass(frozen=True)
@@ -34,37 +37,35 @@ def plan(
 ) -> Plan:
     """Cut what ``tasks`` lack on ``dataset`` into passes for ``workers`` side by side.
 
-    Images that are compared with one reference lie together; a shard of at most 64 images
-    decodes a reference from outside it once more. ``retry_failed`` counts recorded failures
-    as lacking.
+    Images that are compared with one reference lie together; a shard decodes a reference from
+    outside it once more. ``retry_failed`` counts recorded failures as lacking.
     """
     names = {True: [pair.id for pair in dataset.pairs], False: [i.id for i in dataset.images]}
     lacking = [
         frozenset(names[task.pairwise]) - Store(store).cell(task.cell).done(retry_failed)
         for task in tasks
     ]
-    count = sum(map(len, lacking))
-    total = sum(len(names[task.pairwise]) for task in tasks)
-    if not count:
-        return Plan((), 0, total)
-    pairs_of = defaultdict(list)
+    single, paired = (
+        frozenset().union(*(m for t, m in zip(tasks, lacking, strict=True) if t.pairwise == way))
+        for way in (False, True)
+    )
+    samples = {image.id: image for image in dataset.images}
+    pairs_of: dict[str, list[Pair]] = defaultdict(list)
     for pair in dataset.pairs:
-        pairs_of[pair.test].append(pair)
-    # Small runs are cut finer, so that every worker has something to do.
-    size = max(1, min(PART_SAMPLES, -(-len(dataset.images) // (2 * workers))))
+        if pair.id in paired:
+            pairs_of[pair.test].append(pair)
+    order = [name for name in _stream_order(dataset) if name in single or name in pairs_of]
+    shards = list(_shards(order, workers, AHEAD_SAMPLES if decoders else SHARD_SAMPLES))
+    share = min(workers, len(shards))
     passes = []
-    order = _stream_order(dataset)
-    for start in range(0, len(order), size):
-        chunk = order[start : start + size]
-        pairs = [pair for name in chunk for pair in pairs_of[name]]
-        own = {True: frozenset(pair.id for pair in pairs), False: frozenset(chunk)}
+    for shard in shards:
+        pairs = tuple(pair for name in shard for pair in pairs_of.get(name, ()))
+        own = {True: frozenset(pair.id for pair in pairs), False: frozenset(shard)}
         mine = tuple(lack & own[t.pairwise] for t, lack in zip(tasks, lacking, strict=True))
-        images = tuple(_needed(chunk, pairs_of, tasks, mine))
-        if images:
-            passes.append(
-                Pass(dataset, tuple(tasks), mine, images, policy, store, decoders, workers)
-            )
-    return Plan(tuple(passes), count, total)
+        images = tuple(samples[name] for name in _with_references(shard, pairs_of))
+        passes.append(Pass(tuple(tasks), mine, images, pairs, policy, store, decoders, share))
+    total = sum(len(names[task.pairwise]) for task in tasks)
+    return Plan(tuple(passes), sum(map(len, lacking)), total)
 
 
 def _stream_order(dataset: Dataset) -> list[str]:
@@ -79,22 +80,20 @@ def _stream_order(dataset: Dataset) -> list[str]:
     return list(order)
 
 
-def _needed(
-    chunk: Sequence[str],
-    pairs_of: dict[str, list[Pair]],
-    tasks: Sequence[Task],
-    mine: Sequence[frozenset[str]],
-) -> Iterator[str]:
-    """The images that a shard has to decode, in the order of the stream, once each."""
-    single = frozenset().union(*(m for t, m in zip(tasks, mine, strict=True) if not t.pairwise))
-    paired = frozenset().union(*(m for t, m in zip(tasks, mine, strict=True) if t.pairwise))
-    seen: set[str] = set()
-    for name in chunk:
-        needed = [name] if name in single else []
-        for pair in pairs_of[name]:
-            if pair.id in paired:
-                needed += [pair.reference, pair.test]
-        for image in needed:
-            if image not in seen:
-                seen.add(image)
-                yield image
+def _shards(order: Sequence[str], workers: int, largest: int) -> Iterator[Sequence[str]]:
+    """Consecutive pieces, smaller towards the end, so that all workers finish together."""
+    start = 0
+    while start < len(order):
+        rest = len(order) - start
+        size = min(largest, rest if workers == 1 else -(-rest // (2 * workers)))
+        yield order[start : start + size]
+        start += size
+
+
+def _with_references(shard: Sequence[str], pairs_of: Mapping[str, Sequence[Pair]]) -> list[str]:
+    """The images that a shard decodes, once each: a reference before what is compared with it."""
+    found: dict[str, None] = {}
+    for name in shard:
+        found.update(dict.fromkeys(pair.reference for pair in pairs_of.get(name, ())))
+        found[name] = None
+    return list(found)

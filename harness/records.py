@@ -75,19 +75,24 @@ class Record:
     def path(self) -> str:
         """Where it lies, relative to the folder of records."""
         first = self.rows[0]
-        return f"{self.model_slug}/{slug(first.dataset)}/{slug(first.protocol)}.json"
+        return record_path(self.model_slug, first.dataset, first.protocol)
+
+
+def record_path(model_slug: str, dataset: str, protocol: str) -> str:
+    """Where the record of these three lies, relative to the folder of records."""
+    return f"{model_slug}/{slug(dataset)}/{slug(protocol)}.json"
 
 
 def write_record(folder: Path, record: Record) -> None:
     """Write one record. A record without rows is refused: a skip is a row too."""
     if not record.rows:
         raise ValueError("a record needs at least one row")
-    rows = sorted(record.rows, key=lambda row: row.order)
-    shared = {k: v for k, v in asdict(rows[0]).items() if all(asdict(r)[k] == v for r in rows)}
+    rows = [asdict(row) for row in sorted(record.rows, key=lambda row: row.order)]
+    shared = {k: v for k, v in rows[0].items() if all(row[k] == v for row in rows)}
     content = {
         "schema": SCHEMA,
         "shared": shared,
-        "rows": [{k: v for k, v in asdict(row).items() if k not in shared} for row in rows],
+        "rows": [{k: v for k, v in row.items() if k not in shared} for row in rows],
         "failures": {name: dict(sorted(f.items())) for name, f in record.failures.items() if f},
     }
     path = folder / record.path

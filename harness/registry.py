@@ -12,11 +12,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Literal
 
-from .model import Family, Model, operations
+from .canonical import canonical_json
+from .errors import message, one_line
+from .model import Family, Model, ModelCard, Unavailable, operations
 
 if TYPE_CHECKING:
     from .protocols.base import Protocol
@@ -46,7 +48,7 @@ class Entry:
             return self.point.load()
         except Exception as error:
             raise BrokenPlugin(
-                f"{self.name!r} of {self.origin} cannot be loaded: {type(error).__name__}: {error}"
+                f"{self.name!r} of {self.origin} cannot be loaded: {one_line(error)}"
             ) from error
 
 
@@ -85,19 +87,28 @@ def load_model(name: str, **options: Any) -> Model:
     or a library are absent.
     """
     prefix, colon, rest = name.partition(":")
+    try:
+        canonical_json(options)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: options must be plain values: {error}") from error
     thing = find("models", prefix if colon else name).load()
     if isinstance(thing, Family):
         if not rest:
             known = ", ".join(f"{prefix}:{listed}" for listed in thing.listed[:5])
             raise UnknownName(f"{prefix!r} is a family of models; name one of it, e.g. {known}")
-        model = thing.load(rest, **options)
+        thing = partial(thing.load, rest)
     elif colon:
         raise UnknownName(f"unknown model {name!r}; {prefix!r} takes no name after the colon")
-    else:
-        try:
-            model = thing(**options)
-        except TypeError as error:
-            raise ValueError(f"{name}: {error}") from error
+    try:
+        model = thing(**options)
+    except (Unavailable, ValueError, OSError):
+        raise
+    except TypeError as error:  # most often an option that it does not have
+        raise ValueError(f"{name}: {message(error)}") from error
+    except Exception as error:
+        raise BrokenPlugin(f"{name!r} cannot be made: {one_line(error)}") from error
+    if not isinstance(getattr(model, "card", None), ModelCard):
+        raise BrokenPlugin(f"{name!r} has no card: an adapter's `card` is a ModelCard")
     if not operations(model):
         raise BrokenPlugin(f"{name!r} offers none of the operations of a model")
     model.card = replace(model.card, options=options)

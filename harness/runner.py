@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,12 @@ from . import records
 from .evaluate import evaluate
 from .header import run_header
 from .images import DecodePolicy
-from .jobs import resolve
+from .jobs import Job, key, resolve
 from .model import Model
 from .sample import Dataset
 from .stage import Settings, compute, outputs_of
 from .store import write_atomic
-from .suite import Suite, make_suite
+from .suite import Named, Suite, make_suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,15 +41,19 @@ def run(
     """
     objects: dict[str, Any] = {}
 
-    def spec(thing: Any, name: str | None) -> Any:
-        if name is None:
+    def name_of(thing: Any) -> Any:
+        if isinstance(thing, Model):
+            kind, named = "models", Named(name=thing.card.name, **(thing.card.options or {}))
+        elif isinstance(thing, Dataset):
+            kind, named = "datasets", Named(name=thing.name)
+        else:
             return thing
-        objects[name] = thing
-        return name
+        objects[key(kind, named)] = thing
+        return named
 
     content = {
-        "models": [spec(m, m.card.name if isinstance(m, Model) else None) for m in models],
-        "datasets": [spec(d, d.name if isinstance(d, Dataset) else None) for d in datasets],
+        "models": [name_of(model) for model in models],
+        "datasets": [name_of(dataset) for dataset in datasets],
         "protocols": list(protocols),
         "seed": seed,
         "icc": icc,
@@ -86,19 +91,13 @@ def run_suite(
         progress=progress,
     )
     jobs = resolve(suite, objects or {}, device)
+    _refuse_one_place_for_two(jobs)
     computed = compute(jobs, settings)
     target = None if out is None else Path(out) / "records"
     rows: list[records.Row] = []
-    written: set[str] = set()
     for job in jobs:
         outputs = outputs_of(job, settings, computed) if isinstance(job.needs, tuple) else None
         record = evaluate(job, outputs, suite.seed, target)
-        if record.path in written:
-            raise ValueError(
-                f"two results would be stored as {record.path}: give one of the models or "
-                "datasets another name"
-            )
-        written.add(record.path)
         if target is not None:
             records.write_record(target, record)
         rows += sorted(record.rows, key=lambda row: row.order)
@@ -114,6 +113,16 @@ def run_suite(
         text = json.dumps(header, indent=1, sort_keys=True)
         write_atomic(Path(out) / "run.json", (text + "\n").encode())
     return tuple(rows)
+
+
+def _refuse_one_place_for_two(jobs: Sequence[Job]) -> None:
+    paths = [records.record_path(j.model_slug, j.dataset_label, j.protocol_name) for j in jobs]
+    for path, count in Counter(paths).items():
+        if count > 1:
+            raise ValueError(
+                f"two results would be stored as {path}: leave one out, or give one of the models "
+                "or datasets another name"
+            )
 
 
 def default_cache() -> Path:

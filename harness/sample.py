@@ -7,14 +7,16 @@ loader and kept as ``raw_score``.
 from __future__ import annotations
 
 import hashlib
+import math
+from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from .canonical import canonical_json, digest
+from . import hashes
+from .canonical import canonical_json
 
 if TYPE_CHECKING:
     import datasets as hf
@@ -47,8 +49,7 @@ class FileSource:
 
     def fingerprint(self) -> str:
         try:
-            with self.path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+            return hashlib.sha256(self.path.read_bytes()).hexdigest()
         except OSError:
             return "missing"
 
@@ -127,6 +128,14 @@ class Dataset:
             if image.id in seen:
                 raise ValueError(f"dataset {self.name}: the id {image.id!r} appears twice")
             seen.add(image.id)
+            if image.label is not None and not math.isfinite(image.label):
+                raise ValueError(
+                    f"dataset {self.name}: the label of {image.id!r} is {image.label}; "
+                    "without a label it is None"
+                )
+        if len({pair.id for pair in self.pairs}) < len(self.pairs):
+            twice = next(i for i, n in Counter(p.id for p in self.pairs).items() if n > 1)
+            raise ValueError(f"dataset {self.name}: the pair {twice!r} appears twice")
         for pair in self.pairs:
             for member in (pair.test, pair.reference):
                 if member not in seen:
@@ -151,30 +160,13 @@ class Dataset:
 
     @cached_property
     def images_hash(self) -> str:
-        """Covers ids, bytes or recipes, references, pairs and masks; never labels."""
-        # Hashing releases the interpreter lock, so threads read and hash files side by side.
-        with ThreadPoolExecutor(4) as pool:
-            prints = list(pool.map(lambda image: image.source.fingerprint(), self.images))
-        return digest(
-            {
-                "images": [
-                    [image.id, text, image.content, image.reference, _masks(image)]
-                    for image, text in zip(self.images, prints, strict=True)
-                ],
-                "pairs": [[p.id, p.test, p.reference] for p in self.pairs],
-            }
-        )
+        """Covers what a cell depends on: ids, bytes or recipes, references, pairs and masks."""
+        return hashes.images_hash(self)
 
     @cached_property
     def labels_hash(self) -> str:
-        """Covers every label and preference, by id."""
-        return digest(
-            {
-                "kind": self.label_kind,
-                "labels": [[s.id, s.label, s.label_std] for s in self.samples],
-                "preferences": [[p.id, p.preference] for p in self.pairs],
-            }
-        )
+        """Covers all else that a protocol may look at: labels, contents, parts, damages."""
+        return hashes.labels_hash(self)
 
     def table(self) -> hf.Dataset:
         """The samples as a Hugging Face table, one row a sample, in their order.
@@ -186,10 +178,6 @@ class Dataset:
         import datasets as hf
 
         return hf.Dataset.from_dict(_columns(self.samples))
-
-
-def _masks(image: Sample) -> list[str | None]:
-    return [damage.mask for damage in image.damages]
 
 
 def _columns(samples: Iterable[Sample]) -> dict[str, list[Any]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .errors import one_line
 from .images import DecodePolicy, Failure, decode
 from .model import Model, operations
 from .operate import operate
@@ -25,8 +27,9 @@ def score(
     """Scores of image files, higher is better: a frame with image, score and reason.
 
     ``references`` (one, or one for each image) are needed by full-reference models. An image
-    that cannot be scored has no score and a reason. Raises ValueError if the model cannot
-    score such input at all, and what ``load_model`` raises.
+    that cannot be scored has the score NaN and a reason; all others have the reason None.
+    Raises ValueError if the model cannot score such input at all, and what ``load_model``
+    raises.
     """
     import pandas as pd
 
@@ -36,12 +39,16 @@ def score(
     operation = "score" if references is None else "score_pair"
     if operation not in offered or not callable(getattr(adapter, operation, None)):
         raise ValueError(f"{adapter.card.name}: {_advice(operation, offered)}")
-    rows = []
-    for members in pairs:
-        result = _score_one(adapter, operation, members)
-        failed = isinstance(result, str)
-        rows.append((str(members[0]), None if failed else result, result if failed else None))
-    return pd.DataFrame(rows, columns=["image", "score", "reason"])
+    results = [_score_one(adapter, operation, members) for members in pairs]
+    scores = [math.nan if isinstance(result, str) else result for result in results]
+    reasons = [result if isinstance(result, str) else None for result in results]
+    return pd.DataFrame(
+        {
+            "image": [str(members[0]) for members in pairs],
+            "score": scores,
+            "reason": pd.Series(reasons, dtype=object),  # None stays None
+        }
+    )
 
 
 def _pairs(
@@ -70,7 +77,7 @@ def _score_one(adapter: Model, operation: str, members: tuple[str | Path, ...]) 
     try:
         return float(operate(adapter, operation, None, *tensors, samples=[sample])[0])
     except Exception as error:  # whatever an adapter raises belongs to this image
-        return f"{type(error).__name__}: {error}"
+        return one_line(error)
 
 
 def _advice(operation: str, offered: frozenset[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -58,7 +58,7 @@ def compute(jobs: Iterable[Job], settings: Settings) -> Computed:
             tasks.setdefault(dataset.images_hash, {})[cell.key] = Task(cell, _model(job))
     new = total = 0
     for images_hash, wanted in tasks.items():
-        lacking, all_of_it = _compute(datasets[images_hash], list(wanted.values()), settings)
+        lacking, all_of_it = compute_tasks(datasets[images_hash], list(wanted.values()), settings)
         new, total = new + lacking, total + all_of_it
     store = Store(settings.cells)
     outputs = {
@@ -69,12 +69,17 @@ def compute(jobs: Iterable[Job], settings: Settings) -> Computed:
     return Computed(outputs, new, total - new)
 
 
-def _compute(dataset: Dataset, tasks: list[Task], settings: Settings) -> tuple[int, int]:
+def compute_tasks(dataset: Dataset, tasks: list[Task], settings: Settings) -> tuple[int, int]:
+    """Compute what the store lacks of ``tasks``; how many results lacked, and how many there are.
+
+    The largest limit of the models decides what is decoded; each then refuses what is too
+    large for it.
+    """
     on_cpu = settings.device == "cpu"
     todo = plan(
         dataset,
         tasks,
-        settings.policy,
+        replace(settings.policy, max_pixels=max(t.model.card.max_pixels for t in tasks)),
         settings.cells,
         workers=settings.workers if on_cpu else 1,
         decoders=0 if on_cpu else settings.workers,

@@ -70,20 +70,24 @@ class CellFiles:
         )
 
     def read(self) -> Output:
-        """Everything, in the order of the parts; an id that two processes wrote counts once."""
-        ids: list[str] = []
-        values: list[np.ndarray] = []
-        failures: dict[str, str] = {}
-        seen: set[str] = set()
-        for part in self._parts():
-            fresh = [i for i, name in enumerate(part.ids) if name not in seen]
-            if fresh:
-                values.append(part.values if len(fresh) == len(part.ids) else part.values[fresh])
-            ids += [part.ids[i] for i in fresh]
-            seen.update(part.ids)
-            failures.update(part.failures)
-        failures = {name: reason for name, reason in failures.items() if name not in seen}
-        return Output(tuple(ids), np.concatenate(values) if values else np.empty(0), failures)
+        """Everything, sorted by id: the order of the parts is a matter of timing.
+
+        An id that two processes wrote counts once. Rows of another shape than that of the
+        first id are failures: a model's features have one shape.
+        """
+        parts = list(self._parts())
+        rows = {name: part.values[i] for part in parts for i, name in enumerate(part.ids)}
+        failures = {
+            name: why for part in parts for name, why in part.failures.items() if name not in rows
+        }
+        if rows:
+            shape = rows[first := min(rows)].shape
+            for name in [name for name, row in rows.items() if row.shape != shape]:
+                found = list(rows.pop(name).shape)
+                failures[name] = f"shape {found}, where {first} has {list(shape)}"
+        ids = sorted(rows)
+        values = np.stack([rows[name] for name in ids]) if ids else np.empty(0)
+        return Output(tuple(ids), values, failures)
 
     def write_part(
         self, ids: Sequence[str], values: np.ndarray | None, failures: Mapping[str, str]
@@ -100,7 +104,8 @@ class CellFiles:
                 write_atomic(note, (canonical_json(asdict(self._cell)) + "\n").encode())
             write_atomic(self.folder / name, data)
         except OSError as error:
-            why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            why = "the disk is full" if full else error.strerror or error
             raise StoreError(
                 f"cannot write to {self.folder}: {why}; what was finished is kept"
             ) from error
@@ -114,11 +119,14 @@ class CellFiles:
 
     def _parts(self) -> Iterator[Output]:
         for path in self._files():
-            data = path.read_bytes()
-            if f"-{_checksum(data)}." not in path.name:
-                set_aside = path.with_suffix(".damaged")
-                path.rename(set_aside)
-                warnings.warn(f"{set_aside}: damaged, computed again", stacklevel=3)
+            try:
+                data = path.read_bytes()
+                if f"-{_checksum(data)}." not in path.name:
+                    set_aside = path.with_suffix(".damaged")
+                    path.rename(set_aside)
+                    warnings.warn(f"{set_aside}: damaged, computed again", stacklevel=3)
+                    continue
+            except FileNotFoundError:  # another process has set it aside
                 continue
             yield _parse(data)
 

@@ -74,8 +74,8 @@ def read_suite(path: Path) -> Suite:
 def make_suite(where: str, content: dict[str, Any]) -> Suite:
     """Validate ``content``; ValueError says in one line, with ``where``, what is wrong."""
     try:
-        return Suite(**content)
+        return Suite.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{where}: {place}: {first['msg']}") from error
+        raise ValueError(f"{where}: {place}: {' '.join(first['msg'].split())}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,20 +12,21 @@ if TYPE_CHECKING:
 TABLES = (".csv", ".parquet")
 
 
-def load_dataset(name: str, root: str | Path | None = None, **options: Any) -> Dataset:
+def load_dataset(name: str, /, root: str | Path | None = None, **options: Any) -> Dataset:
     """The dataset called ``name``, or the one that a CSV or Parquet file lists.
 
     ``root`` is the folder in which its images lie; ``options`` are the dataset's own. Raises
     UnknownName, or ValueError / FileNotFoundError with one line that says what to do.
     """
+    from ..errors import message
     from ..registry import find
     from .folder import load_table
 
-    if Path(name).suffix.lower() in TABLES:
-        return load_table(Path(name), root=None if root is None else Path(root), **options)
     if root is not None:
         options["root"] = Path(root)
+    listed = Path(name).suffix.lower() in TABLES
+    load = partial(load_table, Path(name)) if listed else find("datasets", name).load()
     try:
-        return find("datasets", name).load()(**options)
-    except TypeError as error:
-        raise ValueError(f"dataset {name!r}: {error}") from error
+        return load(**options)
+    except TypeError as error:  # most often an option that it does not have
+        raise ValueError(f"dataset {name!r}: {message(error)}") from error

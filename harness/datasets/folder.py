@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
@@ -44,9 +44,14 @@ def load_table(
     folder = path.parent if root is None else root
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; give the images' folder as root")
+    if label_kind not in get_args(LabelKind):
+        raise ValueError(f"{path}: label_kind must be one of {', '.join(get_args(LabelKind))}")
     sign = 1.0 if better == "higher" else -1.0
+    rows = table.to_dict("records")
+    # A reference that the table lists, too, goes by the id that it has there.
+    ids = {_text(row, "image"): _text(row, "id") or _text(row, "image") for row in rows}
     samples = []
-    for position, row in enumerate(table.to_dict("records"), start=2):
+    for position, row in enumerate(rows, start=2):
         image, reference = _text(row, "image"), _text(row, "reference")
         if image is None:
             raise ValueError(f"{path}: row {position} names no image")
@@ -61,7 +66,7 @@ def load_table(
                 label_std=_number(row, "label_std"),
                 raw_score=raw,
                 damages=(Damage(distortion, severity),) if distortion else (),
-                reference=reference,
+                reference=ids.get(reference, reference),
                 split=_text(row, "split"),
             )
         )
@@ -80,7 +85,8 @@ def _read(path: Path) -> pd.DataFrame:
         if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path)
         # Text stays text: a content called "007" or "NA" must not become a number or nothing.
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
+        return table.rename(columns=str.strip)
     except Exception as error:  # pandas and pyarrow raise many kinds
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"{path}: not a readable table: {line}") from error
@@ -99,9 +105,7 @@ def _references(samples: list[Sample], folder: Path) -> tuple[Sample, ...]:
 
 def _text(row: dict[Hashable, Any], column: str) -> str | None:
     value = row.get(column)
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
-        return None
-    return str(value)
+    return None if pd.isna(value) or value == "" else str(value)
 
 
 def _number(row: dict[Hashable, Any], column: str) -> float | None:

@@ -10,17 +10,19 @@ import ctypes
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from ..extract import Pass, Tick, run_pass
+from ..extract import Pass, Tick, run_passes
 from .serial import execute as execute_here
 from .threads import limit_threads
 
-# What a forked worker inherits; passes hold models, which need not be picklable.
+# What forked workers inherit: passes, whose models need not be picklable, how many of them are
+# taken, how many results are finished, and whether to stop.
 _passes: Sequence[Pass] = ()
+_taken: Any = None
 _finished: Any = None
 _stop: Any = None
 
@@ -39,9 +41,11 @@ def execute(passes: Sequence[Pass], tick: Tick, workers: int) -> None:
     if workers == 1 or len(passes) == 1 or not available():
         execute_here(passes, tick)
         return
-    global _passes, _finished, _stop
+    global _passes, _taken, _finished, _stop
+    workers = min(workers, len(passes))
     context = multiprocessing.get_context("fork")
-    _passes, _finished, _stop = passes, context.Value("q", 0), context.Event()
+    _passes, _stop = passes, context.Event()
+    _taken, _finished = context.Value("q", 0), context.Value("q", 0)
     reported = 0
 
     def report() -> None:
@@ -50,9 +54,9 @@ def execute(passes: Sequence[Pass], tick: Tick, workers: int) -> None:
         tick(now - reported)
         reported = now
 
-    pool = ProcessPoolExecutor(min(workers, len(passes)), context, _start, (os.getpid(),))
+    pool = ProcessPoolExecutor(workers, context, _start, (os.getpid(),))
     try:
-        pending: set[Future[None]] = {pool.submit(_run, i) for i in range(len(passes))}
+        pending: set[Future[None]] = {pool.submit(_work) for _ in range(workers)}
         while pending:
             done, pending = wait(pending, timeout=0.2, return_when=FIRST_EXCEPTION)
             report()
@@ -68,7 +72,7 @@ def execute(passes: Sequence[Pass], tick: Tick, workers: int) -> None:
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        _passes, _finished, _stop = (), None, None
+        _passes, _taken, _finished, _stop = (), None, None, None
 
 
 def _start(parent: int) -> None:
@@ -93,10 +97,19 @@ def _keep_memory() -> None:
             libc.mallopt(parameter, 512 << 20)
 
 
-def _run(index: int) -> None:
-    if _stop.is_set():
-        return
-    run_pass(_passes[index], _count)
+def _work() -> None:
+    run_passes(_take(), _count)
+
+
+def _take() -> Iterator[Pass]:
+    """The next pass that no worker has taken, until there is none."""
+    while not _stop.is_set():
+        with _taken.get_lock():
+            index = _taken.value
+            _taken.value += 1
+        if index >= len(_passes):
+            return
+        yield _passes[index]
 
 
 def _count(n: int) -> None:

@@ -1,0 +1,69 @@
+"""What a dataset is known by: a hash of its images and one of what people said of them.
+
+A cell depends on the first alone, so changed labels recompute no cell; a protocol may look at
+the rest too. Rows are keyed by id: their order is part of neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from itertools import chain
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from .canonical import digest
+
+if TYPE_CHECKING:
+    from .sample import Dataset, Sample
+
+THREADS = 4
+
+
+def images_hash(dataset: Dataset) -> str:
+    """SHA-256 over ids, bytes or recipes, references, pairs and masks; reads every file."""
+    # Hashing releases the interpreter lock, so threads read and hash files side by side, each a
+    # share of them: to hand over single files costs more than to hash them.
+    shares = [dataset.images[i::THREADS] for i in range(THREADS)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        prints = dict(chain.from_iterable(pool.map(_prints, shares)))
+    return digest(
+        {
+            "images": _by_id(
+                [image.id, prints[image.id], image.reference, _masks(image)]
+                for image in dataset.images
+            ),
+            "pairs": _by_id([p.id, p.test, p.reference] for p in dataset.pairs),
+        }
+    )
+
+
+def labels_hash(dataset: Dataset) -> str:
+    """SHA-256 over labels, preferences, contents, official parts and damages."""
+    return digest(
+        {
+            "kind": dataset.label_kind,
+            "labels": _by_id(
+                [s.id, s.label, s.label_std, s.raw_score, *_manifest(s)] for s in dataset.samples
+            ),
+            "references": _by_id([s.id, *_manifest(s)] for s in dataset.references),
+            "preferences": _by_id([p.id, p.preference, p.content] for p in dataset.pairs),
+        }
+    )
+
+
+def _prints(images: Sequence[Sample]) -> list[tuple[str, str]]:
+    return [(image.id, image.source.fingerprint()) for image in images]
+
+
+def _by_id(rows: Iterable[list[Any]]) -> list[list[Any]]:
+    return sorted(rows, key=itemgetter(0))
+
+
+def _masks(image: Sample) -> list[str]:
+    return [damage.mask for damage in image.damages if damage.mask is not None]
+
+
+def _manifest(image: Sample) -> list[Any]:
+    return [image.content, image.split, [asdict(damage) for damage in image.damages]]

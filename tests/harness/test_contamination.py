@@ -1,0 +1,38 @@
+from dataclasses import replace
+
+import pytest
+
+from harness.contamination import contamination
+from harness.model import TrainedOn
+from tests.conftest import card
+
+
+def found(tiny, *seen, **changes):
+    return contamination(card("m", trained_on=seen), replace(tiny, **changes))
+
+
+def test_nothing_declared_is_not_nothing_seen(tiny):
+    assert contamination(card("m", trained_on=None), tiny) == "unknown"
+    assert contamination(card("m", trained_on=()), tiny) == "none"
+
+
+def test_other_datasets_do_not_count(tiny):
+    assert found(tiny, TrainedOn("tinier", role="labels"), TrainedOn("imagenet")) == "none"
+
+
+@pytest.mark.parametrize(
+    ("role", "strength"),
+    [("content", "content"), ("images", "images"), ("pseudo", "images"), ("labels", "labels")],
+)
+def test_each_role(tiny, role, strength):
+    assert found(tiny, TrainedOn("TINY", role=role)) == strength
+
+
+def test_the_strongest_wins(tiny):
+    seen = [TrainedOn("tiny", role=role) for role in ("content", "labels", "images")]
+    assert found(tiny, *seen) == "labels"
+    assert found(tiny, *seen[::2]) == "images"
+
+
+def test_pseudo_labels_are_the_labels_of_a_set_that_has_no_others(tiny):
+    assert found(tiny, TrainedOn("tiny", role="pseudo"), label_kind="pseudo") == "labels"
