@@ -44,14 +44,16 @@ def load(path: str, *, direction: str | None = None, **options: Any) -> FileScor
         scores = _scores(text, direction)
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path}: {error}") from None
+    sha256 = hashlib.sha256(raw).hexdigest()
     card = ModelCard(
         name=f"scores:{file.stem}",
         version="1",
         mode="NR",
         summary=f"scores made elsewhere, from {file.name}",
         license="not stated",
-        weights=(Weights(file.name, hashlib.sha256(raw).hexdigest()),),
+        weights=(Weights(file.name, sha256),),
         trained_on=None,
+        options={"sha256": sha256[:16]} | ({"direction": direction} if direction else {}),
     )
     return FileScores(scores, card)
 

@@ -60,6 +60,7 @@ def load(
         weights=(found,),
         trained_on=None if weights else _trained_on(net),
         max_pixels=max_pixels(net),
+        options={} if weights is None else {"weights": found.sha256[:16]},
     )
     return TimmEncoder(net, card, device)
 

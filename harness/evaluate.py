@@ -101,7 +101,7 @@ def _row(job: Job, m: Measure, seed: int, folder: Path | None) -> records.Row:
         model=job.model_label,
         model_version=card.version if card else "",
         weights=card.weights_hash if card else "",
-        options=canonical_json(job.model_name.options),
+        options=canonical_json(job.options),
         mode=card.mode if card else "",
         dataset=job.dataset_label,
         images_hash=data.images_hash if data else "",

@@ -66,8 +66,14 @@ class Job:
         return self.dataset.name if isinstance(self.dataset, Dataset) else self.dataset_name.name
 
     @property
+    def options(self) -> dict[str, Any]:
+        """The model's options as its card has them, or as the suite asked where it has none."""
+        card = self.model.card if isinstance(self.model, Model) else None
+        return dict(card.options or {}) if card else self.model_name.options
+
+    @property
     def model_slug(self) -> str:
-        return slug(self.model_label, self.model_name.options)
+        return slug(self.model_label, self.options)
 
     def dataset_of(self, need: Need) -> Dataset:
         """The dataset on which ``need`` is to be computed."""

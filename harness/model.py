@@ -68,8 +68,9 @@ class ModelCard:
     ``trained_on`` is None where nothing is known (contamination is then "unknown"), and ()
     where the model was trained on nothing. ``requires`` names libraries (as distributed)
     whose version changes the values. ``batch_invariant`` promises bit-equal results whatever
-    the batch; only then are images of one size grouped. ``options`` are the keyword arguments
-    that the model was loaded with; ``load_model`` fills them in.
+    the batch; only then are images of one size grouped. ``options`` are what the model was
+    loaded with, as far as it changes values: ``load_model`` fills in the keyword arguments
+    where an adapter leaves None; one that takes a file names its hash, not its path.
     """
 
     name: str

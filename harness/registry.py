@@ -111,7 +111,8 @@ def load_model(name: str, **options: Any) -> Model:
         raise BrokenPlugin(f"{name!r} has no card: an adapter's `card` is a ModelCard")
     if not operations(model):
         raise BrokenPlugin(f"{name!r} offers none of the operations of a model")
-    model.card = replace(model.card, options=options)
+    if model.card.options is None:
+        model.card = replace(model.card, options=options)
     return model
 
 

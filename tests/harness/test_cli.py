@@ -272,6 +272,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(cli, table, tmp_path):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_a_word(site, table, tmp_path):
     options = tmp_path / "suite.yaml"
     options.write_text(f"models: [{{name: brightness, seconds: 0.2}}]\ndatasets: ['{table}']\n")
