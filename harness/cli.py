@@ -102,7 +102,9 @@ def score(
     from .scoring import score as score_files
 
     result = score_files(images, model, reference, **_options(option))
-    for image, value, reason in result.itertuples(index=False, name=None):
+    for image, value, reason, warning in result.itertuples(index=False, name=None):
+        if warning:
+            typer.echo(f"warning: {image}: {warning}", err=True)
         typer.echo(f"{image}\t-\t{reason}" if reason else f"{image}\t{value:.6g}")
     raise typer.Exit(int(result["reason"].notna().any()))
 

@@ -42,7 +42,8 @@ def evaluate(
             for need, output in outputs.items()
         }
     rows = tuple(_row(job, measure, seed, folder) for measure in measures)
-    return records.Record(rows, failures, job.model_slug)
+    warned = {i: why for o in (outputs or {}).values() for i, why in o.warnings.items()}
+    return records.Record(rows, failures, job.model_slug, warned)
 
 
 def _measure(job: Job, outputs: Mapping[Need, Output], seed: int) -> list[Measure]:

@@ -126,7 +126,10 @@ class _Line:
             if (why := self._refusal(member)) is not None:
                 self._add(name, f"{which}{why}")
                 return
-        item = _Item(name, tuple(m.image for m in members if isinstance(m, Decoded)), sample)
+        decoded = [member for member in members if isinstance(member, Decoded)]
+        known = [w for member in decoded for w in member.warnings]
+        warning = "; ".join(dict.fromkeys(known))
+        item = _Item(name, tuple(m.image for m in decoded), sample, warning)
         if not self.task.model.card.batch_invariant:
             self._compute([item])
             return
@@ -170,10 +173,10 @@ class _Line:
                 self._add(items[0].name, one_line(error))
             return
         for item, result in zip(items, results, strict=True):
-            self._add(item.name, result)
+            self._add(item.name, result, item.warning)
 
-    def _add(self, name: str, result: Result) -> None:
-        self.parts.add(name, result)
+    def _add(self, name: str, result: Result, warning: str = "") -> None:
+        self.parts.add(name, result, warning)
         self.tick(1)
 
 
@@ -182,6 +185,7 @@ class _Item:
     name: str
     images: tuple[torch.Tensor, ...]
     sample: Sample
+    warning: str
 
 
 def _bytes(items: Sequence[_Item]) -> int:

@@ -25,14 +25,16 @@ class Parts:
 
     files: CellFiles
     share: int = 1
-    results: list[tuple[str, Result]] = field(default_factory=list)
+    results: list[tuple[str, Result, str]] = field(default_factory=list)
     since: float = 0.0
 
-    def add(self, name: str, result: Result) -> None:
+    def add(self, name: str, result: Result, warning: str = "") -> None:
         """Take one result, a value or a failure. Raises StoreError if nothing can be written."""
         if not self.results:
             self.since = time.monotonic()
-        self.results.append((name, result))  # in one step: an interrupt must not tear a row apart
+        self.results.append(
+            (name, result, warning)
+        )  # in one step: an interrupt must not tear a row apart
         full = len(self.results) >= max(1, PART_SAMPLES // self.share)
         if full or time.monotonic() - self.since >= PART_SECONDS / self.share:
             self.commit()
@@ -40,12 +42,14 @@ class Parts:
     def commit(self) -> None:
         """Write what is held: failures in one part, the values of each shape in another."""
         groups: dict[torch.Size | None, dict[str, Result]] = defaultdict(dict)
-        for name, result in self.results:
+        warned = {name: warning for name, _, warning in self.results if warning}
+        for name, result, _ in self.results:
             groups[None if isinstance(result, str) else result.shape][name] = result
         for shape, group in groups.items():
             if shape is None:
                 self.files.write_part((), None, {i: str(why) for i, why in group.items()})
             else:
                 rows = [row for row in group.values() if isinstance(row, torch.Tensor)]
-                self.files.write_part(list(group), torch.stack(rows).numpy(), {})
+                about = {name: warned[name] for name in group if name in warned}
+                self.files.write_part(list(group), torch.stack(rows).numpy(), {}, about)
         self.results = []

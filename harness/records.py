@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import pandas as pd
@@ -65,11 +65,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Record:
-    """The rows of one (model, dataset, protocol), and the failures behind their N."""
+    """The rows of one (model, dataset, protocol), and what to know of single samples."""
 
     rows: tuple[Row, ...]
     failures: Mapping[str, Mapping[str, str]]  # operation → sample id → reason
     model_slug: str
+    warnings: Mapping[str, str] = field(default_factory=dict)  # sample id → e.g. alpha dropped
 
     @property
     def path(self) -> str:
@@ -94,6 +95,7 @@ def write_record(folder: Path, record: Record) -> None:
         "shared": shared,
         "rows": [{k: v for k, v in row.items() if k not in shared} for row in rows],
         "failures": {name: dict(sorted(f.items())) for name, f in record.failures.items() if f},
+        "warnings": dict(sorted(record.warnings.items())),
     }
     path = folder / record.path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +122,7 @@ def read_records(folder: Path) -> tuple[Row, ...]:
 
 def frame(rows: Iterable[Row]) -> pd.DataFrame:
     """The rows as a pandas frame, one column a field of Row."""
-    names = [field.name for field in fields(Row)]
+    names = [each.name for each in fields(Row)]
     return pd.DataFrame([asdict(row) for row in rows], columns=names)
 
 

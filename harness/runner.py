@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from .images import DecodePolicy
 from .jobs import Job, key, resolve
 from .model import Model
 from .sample import Dataset
-from .stage import Settings, compute, outputs_of
+from .stage import Settings, compute, notices, outputs_of
 from .store import write_atomic
 from .suite import Named, Suite, make_suite
 
@@ -94,6 +95,9 @@ def run_suite(
     _refuse_one_place_for_two(jobs)
     computed = compute(jobs, settings)
     target = None if out is None else Path(out) / "records"
+    if progress:
+        for line in notices(computed.outputs.values()):
+            print(line, file=sys.stderr)
     rows: list[records.Row] = []
     for job in jobs:
         outputs = outputs_of(job, settings, computed) if isinstance(job.needs, tuple) else None

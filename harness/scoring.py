@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tqdm import tqdm
+
 from .errors import one_line
 from .images import DecodePolicy, Failure, decode
 from .model import Model, operations
@@ -24,12 +26,12 @@ def score(
     references: Sequence[str | Path] | str | Path | None = None,
     **options: Any,
 ) -> pd.DataFrame:
-    """Scores of image files, higher is better: a frame with image, score and reason.
+    """Scores of image files, higher is better: a frame with image, score, reason, warning.
 
     ``references`` (one, or one for each image) are needed by full-reference models. An image
     that cannot be scored has the score NaN and a reason; all others have the reason None.
-    Raises ValueError if the model cannot score such input at all, and what ``load_model``
-    raises.
+    ``warning`` says what was done to the pixels ("alpha channel dropped"), or is None. Raises
+    ValueError if the model cannot score such input at all, and what ``load_model`` raises.
     """
     import pandas as pd
 
@@ -39,16 +41,14 @@ def score(
     operation = "score" if references is None else "score_pair"
     if operation not in offered or not callable(getattr(adapter, operation, None)):
         raise ValueError(f"{adapter.card.name}: {_advice(operation, offered)}")
-    results = [_score_one(adapter, operation, members) for members in pairs]
-    scores = [math.nan if isinstance(result, str) else result for result in results]
-    reasons = [result if isinstance(result, str) else None for result in results]
-    return pd.DataFrame(
-        {
-            "image": [str(members[0]) for members in pairs],
-            "score": scores,
-            "reason": pd.Series(reasons, dtype=object),  # None stays None
-        }
-    )
+    results = [
+        _score_one(adapter, operation, members)
+        for members in tqdm(pairs, desc=adapter.card.name, unit="image", delay=2)
+    ]
+    frame = pd.DataFrame(results, columns=["score", "reason", "warning"], dtype=object)
+    frame["score"] = frame["score"].astype(float)  # the others keep None as None
+    frame.insert(0, "image", [str(members[0]) for members in pairs])
+    return frame
 
 
 def _pairs(
@@ -65,19 +65,24 @@ def _pairs(
     return list(zip(images, references, strict=True))
 
 
-def _score_one(adapter: Model, operation: str, members: tuple[str | Path, ...]) -> float | str:
+def _score_one(
+    adapter: Model, operation: str, members: tuple[str | Path, ...]
+) -> tuple[float, str | None, str | None]:
     policy = DecodePolicy(max_pixels=adapter.card.max_pixels)
     decoded = [decode(member, policy) for member in members]
     for image in decoded:
         if isinstance(image, Failure):
-            return image.reason
-    tensors = [[image.image] for image in decoded if not isinstance(image, Failure)]
+            return math.nan, image.reason, None
+    known = [image for image in decoded if not isinstance(image, Failure)]
+    tensors = [[image.image] for image in known]
+    warning = "; ".join(dict.fromkeys(text for image in known for text in image.warnings)) or None
     name = str(members[0])
     sample = Sample(name, FileSource(Path(members[0])), content=name)
     try:
-        return float(operate(adapter, operation, None, *tensors, samples=[sample])[0])
+        value = float(operate(adapter, operation, None, *tensors, samples=[sample])[0])
     except Exception as error:  # whatever an adapter raises belongs to this image
-        return one_line(error)
+        return math.nan, one_line(error), warning
+    return value, None, warning
 
 
 def _advice(operation: str, offered: frozenset[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,6 +104,18 @@ def compute_tasks(dataset: Dataset, tasks: list[Task], settings: Settings) -> tu
             else:
                 serial.execute(todo.passes, tick)
     return todo.lacking, todo.total
+
+
+def notices(outputs: Iterable[Output]) -> list[str]:
+    """One line for each thing to know of the images' pixels, with the images it is true of."""
+    about: dict[str, set[str]] = defaultdict(set)
+    for output in outputs:
+        for name, warning in output.warnings.items():
+            about[warning].add(name)
+    return [
+        f"warning: {text}: {min(names)}" + (f" and {len(names) - 1} more" if names[1:] else "")
+        for text, names in sorted((text, sorted(found)) for text, found in about.items())
+    ]
 
 
 def cell_of(job: Job, need: Need, settings: Settings) -> Cell:

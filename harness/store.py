@@ -15,7 +15,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,7 @@ class Output:
     ids: tuple[str, ...]
     values: np.ndarray  # float64 [N] of scores, float32 [N, V, D] of features, [N, K] of statistics
     failures: Mapping[str, str]  # id → reason
+    warnings: Mapping[str, str] = field(default_factory=dict)  # id → what to know of its pixels
 
     def at(self, ids: Sequence[str]) -> np.ndarray:
         """Rows of ``values`` in the order of ``ids``; KeyError for an id that is not there."""
@@ -85,16 +86,25 @@ class CellFiles:
             for name in [name for name, row in rows.items() if row.shape != shape]:
                 found = list(rows.pop(name).shape)
                 failures[name] = f"shape {found}, where {first} has {list(shape)}"
+        warned = {name: why for part in parts for name, why in part.warnings.items()}
         ids = sorted(rows)
         values = np.stack([rows[name] for name in ids]) if ids else np.empty(0)
-        return Output(tuple(ids), values, failures)
+        return Output(tuple(ids), values, failures, warned)
 
     def write_part(
-        self, ids: Sequence[str], values: np.ndarray | None, failures: Mapping[str, str]
+        self,
+        ids: Sequence[str],
+        values: np.ndarray | None,
+        failures: Mapping[str, str],
+        warned: Mapping[str, str] | None = None,
     ) -> None:
         """Commit one part. Raises StoreError if it cannot be written."""
         tensors = {} if values is None else {"values": np.ascontiguousarray(values)}
-        about = {"ids": json.dumps(list(ids)), "failures": json.dumps(dict(failures))}
+        about = {
+            "ids": json.dumps(list(ids)),
+            "failures": json.dumps(dict(failures)),
+            "warnings": json.dumps(dict(warned or {})),
+        }
         data = save(tensors, metadata=about)
         name = f"{self._next_number():06d}-{_checksum(data)}.safetensors"
         try:
@@ -157,6 +167,7 @@ def _parse(data: bytes) -> Output:
         tuple(json.loads(about["ids"])),
         tensors.get("values", np.empty(0)),
         json.loads(about["failures"]),
+        json.loads(about["warnings"]),
     )
 
 

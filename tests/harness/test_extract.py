@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from harness import extract
 from harness.cells import make_cell
 from harness.executors import serial
 from harness.extract import BATCH, Task
@@ -336,12 +337,29 @@ def test_only_models_that_promise_invariance_get_batches_of_one_size(maker):
     assert outputs[0].values.tobytes() == outputs[1].values.tobytes()
 
 
-def test_batches_of_large_images_are_smaller(maker):
-    kinds = {f"s{i:03d}": {"size": (1000, 1500)} for i in range(12)}
+def test_batches_of_large_images_are_smaller(maker, monkeypatch):
+    monkeypatch.setattr(extract, "BATCH_BYTES", 5 * 3 * 16 * 16)
     model = Batches("batched", True)
-    maker.run(maker.dataset(12, **kinds), (model, "score"))
-    large = [len(batch) for batch in model.batches if batch[0][1] == 1000]
-    assert large == [3, 3, 3, 3]
+    maker.run(maker.dataset(18, per_reference=18), (model, "score"))
+    assert [len(batch) for batch in model.batches] == [5, 5, 5, 4]
+
+
+def test_images_of_many_sizes_do_not_pile_up(maker, monkeypatch):
+    """Where no batch ever fills, the largest goes when too much memory waits."""
+    monkeypatch.setattr(extract, "WAITING_BYTES", 10 * 3 * 16 * 50)
+    kinds = {f"s{i:03d}": {"size": (16, 20 + i)} for i in range(60)}
+    decoded_before = []
+
+    class Watches(Batches):
+        def score(self, images: Sequence[torch.Tensor]) -> torch.Tensor:
+            decoded_before.append(sum(maker.loads.values()))
+            return super().score(images)
+
+    model = Watches("batched", True)
+    (output,) = maker.run(maker.dataset(60, per_reference=60, **kinds), (model, "score"))
+    assert len(output.ids) == 61
+    assert decoded_before[0] < 20
+    assert sum(n == 61 for n in decoded_before) < 20  # what waited to the end
 
 
 # Resuming --------------------------------------------------------------------------------
