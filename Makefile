@@ -26,7 +26,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	@echo "Installing (about 7 GB, a few minutes) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[pyiqa,test]"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[pyiqa,test]"
 	touch $@
 
 clean:
