@@ -158,17 +158,15 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 def _parse(data: bytes) -> Output:
     try:
-        tensors = load(data)
-    except SafetensorError as error:  # cannot be: the checksum matched
-        raise StoreError(f"a part that this version cannot read: {error}") from error
-    size = int.from_bytes(data[:8], "little")
-    about = json.loads(data[8 : 8 + size])["__metadata__"]
-    return Output(
-        tuple(json.loads(about["ids"])),
-        tensors.get("values", np.empty(0)),
-        json.loads(about["failures"]),
-        json.loads(about["warnings"]),
-    )
+        values = load(data).get("values", np.empty(0))
+        size = int.from_bytes(data[:8], "little")
+        about = json.loads(data[8 : 8 + size])["__metadata__"]
+        ids, failures, warned = (json.loads(about[k]) for k in ("ids", "failures", "warnings"))
+    except (SafetensorError, KeyError, ValueError) as error:  # the checksum matched
+        raise StoreError(
+            f"a part that this version cannot read: {error!r}; empty the cache"
+        ) from error
+    return Output(tuple(ids), values, failures, warned)
 
 
 def _checksum(data: bytes) -> str:

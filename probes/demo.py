@@ -6,6 +6,7 @@ labels of ``demo`` are *pseudo-labels* (see ``pseudo_labels``): no person has ra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import product
@@ -103,12 +104,13 @@ def _pair_sample(
 
 def _probes(name: str, severities: Severities, seed: int) -> Dataset:
     contents = embedded()
+    pixels = [math.prod(content.image().shape[1:]) for content in contents]
     samples = tuple(
         sample
         for i, content in enumerate(contents)
         for j, type in enumerate(TYPES)
         for severity in severities(i, j)
-        for sample in _ladder(content, type, severity, seed, turn=i + j)
+        for sample in _ladder(content, pixels[i], type, severity, seed, turn=i + j)
     )
     pairs = [Pair(s.id, s.id, s.content, s.content) for s in samples]
     # Each pristine image beside itself: from where a full-reference model's response counts.
@@ -124,9 +126,10 @@ def _probes(name: str, severities: Severities, seed: int) -> Dataset:
     )
 
 
-def _ladder(content: Content, type: str, severity: int, seed: int, turn: int) -> Iterator[Sample]:
+def _ladder(
+    content: Content, pixels: int, type: str, severity: int, seed: int, turn: int
+) -> Iterator[Sample]:
     """One damage through nested masks of every area; shapes and feathers take turns."""
-    height, width = content.image().shape[1:]
     place = int(digest([seed, content.id, type])[:8], 16)  # same for every area: nested
     for area in AREAS:
         recipe = MaskRecipe(
@@ -135,7 +138,7 @@ def _ladder(content: Content, type: str, severity: int, seed: int, turn: int) ->
             feather=FEATHERS[turn // len(SHAPES) % len(FEATHERS)],
             seed=place,
         )
-        met = round(recipe.area * height * width) / (height * width)
+        met = round(recipe.area * pixels) / pixels
         mask = None if area == 1 else mask_json(recipe)
         damage = Damage(
             type,
