@@ -38,20 +38,20 @@ def evaluate(
     else:
         measures = _measure(job, outputs, seed)
         failures = {
-            need.operation + (" (head)" if need.on_head_dataset else ""): dict(output.failures)
+            need.operation + (f" on {need.dataset}" if need.dataset else ""): dict(output.failures)
             for need, output in outputs.items()
         }
     rows = tuple(_row(job, measure, seed, folder) for measure in measures)
     warned = {i: why for o in (outputs or {}).values() for i, why in o.warnings.items()}
-    return records.Record(rows, failures, job.model_slug, warned)
+    return records.Record(rows, failures, job.model_slug, job.protocol_slug, warned)
 
 
 def _measure(job: Job, outputs: Mapping[Need, Output], seed: int) -> list[Measure]:
     assert isinstance(job.model, Model)
     assert isinstance(job.dataset, Dataset)
     assert isinstance(job.protocol, Protocol)
-    head = job.head_dataset if isinstance(job.head_dataset, Dataset) else None
-    inputs = Inputs(job.model.card, job.dataset, outputs, head, seed)
+    others = {need.dataset: job.dataset_of(need) for need in outputs if need.dataset is not None}
+    inputs = Inputs(job.model.card, job.dataset, outputs, others, seed)
     try:
         with one_thread():  # BLAS results depend on the number of threads
             measures = [_checked(measure) for measure in job.protocol.evaluate(inputs)]
@@ -108,7 +108,8 @@ def _row(job: Job, m: Measure, seed: int, folder: Path | None) -> records.Row:
         images_hash=data.images_hash if data else "",
         labels_hash=data.labels_hash if data else "",
         label_kind=data.label_kind if data else "none",
-        protocol=job.protocol_name,
+        protocol=job.protocol_name.name,
+        protocol_options=canonical_json(job.protocol_name.options),
         protocol_version=job.protocol.version if isinstance(job.protocol, Protocol) else "",
         split=m.split,
         subset=m.subset,

@@ -30,11 +30,11 @@ class Job:
 
     model_name: Named
     dataset_name: Named
-    protocol_name: str
+    protocol_name: Named
     model: Model | Refused
     dataset: Dataset | Refused
-    head_dataset: Dataset | Refused | None
     protocol: Protocol | Refused
+    find: Callable[[str], Dataset | Refused]  # other datasets, by name
 
     @cached_property
     def needs(self) -> tuple[Need, ...] | Skip | Refused:
@@ -49,11 +49,11 @@ class Job:
             needs = self.protocol.needs(operations(self.model), self.dataset)
         except Exception as error:
             return Refused(f"{self.protocol_name} failed: {one_line(error)}")
-        if isinstance(needs, tuple) and any(need.on_head_dataset for need in needs):
-            if self.head_dataset is None:
-                return Skip("the dataset names no labeled set on which to fit a head")
-            if isinstance(self.head_dataset, Refused):
-                return self.head_dataset
+        for need in needs if isinstance(needs, tuple) else ():
+            if need.dataset is not None:
+                other = self.find(need.dataset)
+                if isinstance(other, Refused):
+                    return other
         return needs
 
     @property
@@ -75,9 +75,13 @@ class Job:
     def model_slug(self) -> str:
         return slug(self.model_label, self.options)
 
+    @property
+    def protocol_slug(self) -> str:
+        return slug(self.protocol_name.name, self.protocol_name.options)
+
     def dataset_of(self, need: Need) -> Dataset:
         """The dataset on which ``need`` is to be computed."""
-        dataset = self.head_dataset if need.on_head_dataset else self.dataset
+        dataset = self.dataset if need.dataset is None else self.find(need.dataset)
         assert isinstance(dataset, Dataset)
         return dataset
 
@@ -108,18 +112,20 @@ def resolve(suite: Suite, objects: Mapping[str, Any], device: str = "cpu") -> li
             datasets[name] = _try(hashed, named)
         return datasets[name]
 
-    def head(data: Dataset | Refused) -> Dataset | Refused | None:
-        if isinstance(data, Refused) or data.head_dataset is None:
-            return None
-        return dataset(Named(name=data.head_dataset))
+    def find(name: str) -> Dataset | Refused:
+        # One of the suite's own comes first: it may have a root.
+        return dataset(next((d for d in suite.datasets if d.name == name), Named(name=name)))
+
+    def protocol(named: Named) -> Protocol:
+        return load_protocol(named.name, **named.options)
 
     models = [_try(model, m) for m in suite.models]
-    protocols = {name: _try(load_protocol, name) for name in suite.protocols}
+    protocols = [_try(protocol, p) for p in suite.protocols]
     return [
-        Job(m, d, p, models[i], dataset(d), head(dataset(d)), protocols[p])
+        Job(m, d, p, models[i], dataset(d), protocols[k], find)
         for i, m in enumerate(suite.models)
         for d in suite.datasets
-        for p in suite.protocols
+        for k, p in enumerate(suite.protocols)
     ]
 
 

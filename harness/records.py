@@ -39,6 +39,7 @@ class Row:
     label_kind: str
     protocol: str
     protocol_version: str
+    protocol_options: str  # canonical JSON
     split: str
     subset: str
     metric: str
@@ -70,18 +71,18 @@ class Record:
     rows: tuple[Row, ...]
     failures: Mapping[str, Mapping[str, str]]  # operation → sample id → reason
     model_slug: str
+    protocol_slug: str
     warnings: Mapping[str, str] = field(default_factory=dict)  # sample id → e.g. alpha dropped
 
     @property
     def path(self) -> str:
         """Where it lies, relative to the folder of records."""
-        first = self.rows[0]
-        return record_path(self.model_slug, first.dataset, first.protocol)
+        return record_path(self.model_slug, self.rows[0].dataset, self.protocol_slug)
 
 
-def record_path(model_slug: str, dataset: str, protocol: str) -> str:
+def record_path(model_slug: str, dataset: str, protocol_slug: str) -> str:
     """Where the record of these three lies, relative to the folder of records."""
-    return f"{model_slug}/{slug(dataset)}/{slug(protocol)}.json"
+    return f"{model_slug}/{slug(dataset)}/{protocol_slug}.json"
 
 
 def write_record(folder: Path, record: Record) -> None:

@@ -116,6 +116,22 @@ def load_model(name: str, **options: Any) -> Model:
     return model
 
 
-def load_protocol(name: str) -> Protocol:
-    """The protocol called ``name``; raises UnknownName or BrokenPlugin."""
-    return find("protocols", name).load()
+def load_protocol(name: str, **options: Any) -> Protocol:
+    """The protocol called ``name``, made with ``options`` where it takes any.
+
+    Raises UnknownName, BrokenPlugin, or ValueError for bad options.
+    """
+    from .protocols.base import Protocol
+
+    thing = find("protocols", name).load()
+    if isinstance(thing, Protocol):
+        if options:
+            raise ValueError(f"protocol {name!r} takes no options, not {', '.join(options)}")
+        return thing
+    try:
+        protocol = thing(**options)
+    except TypeError as error:
+        raise ValueError(f"protocol {name!r}: {message(error)}") from error
+    if not isinstance(protocol, Protocol):
+        raise BrokenPlugin(f"{name!r} is registered as a protocol and is none")
+    return replace(protocol, options=options)

@@ -120,7 +120,7 @@ def run_suite(
 
 
 def _refuse_one_place_for_two(jobs: Sequence[Job]) -> None:
-    paths = [records.record_path(j.model_slug, j.dataset_label, j.protocol_name) for j in jobs]
+    paths = [records.record_path(j.model_slug, j.dataset_label, j.protocol_slug) for j in jobs]
     for path, count in Counter(paths).items():
         if count > 1:
             raise ValueError(

@@ -39,11 +39,11 @@ class Suite(BaseModel):
     name: str = "run"
     models: tuple[Named, ...]
     datasets: tuple[Named, ...]
-    protocols: tuple[str, ...] = ("correlation",)
+    protocols: tuple[Named, ...] = (Named(name="correlation"),)
     seed: int = 0
     icc: Literal["srgb", "ignore"] = "srgb"
 
-    @field_validator("models", "datasets", mode="before")
+    @field_validator("models", "datasets", "protocols", mode="before")
     @classmethod
     def _names(cls, value: Any) -> Any:
         if not isinstance(value, list | tuple):

@@ -25,7 +25,7 @@ from harness.protocols.outcomes import Usable, by_image, finite, usable
 from harness.sample import Dataset, Sample
 from harness.store import Output
 
-_FEATURES, _HEAD_FEATURES = Need("features"), Need("features", on_head_dataset=True)
+_FEATURES = Need("features")
 
 
 def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
@@ -44,7 +44,7 @@ def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | S
     if "features" in operations:
         if dataset.head_dataset is None:
             return Skip("gives features, and the dataset names no labeled set to fit a head on")
-        return (_FEATURES, _HEAD_FEATURES)
+        return (_FEATURES, Need("features", dataset.head_dataset))
     return Skip("gives neither scores nor features")
 
 
@@ -74,10 +74,11 @@ def _scores(inputs: Inputs) -> tuple[Output, str | None]:
     if Need("score_pair") in inputs.outputs:
         output = finite(inputs.outputs[Need("score_pair")], "score is")
         return by_image(output, inputs.dataset), None
-    assert inputs.head_dataset is not None  # the runner gives what was needed
+    head = inputs.dataset.head_dataset
+    assert head is not None  # it was needed
     features = finite(inputs.outputs[_FEATURES], "features are")
-    output = finite(inputs.outputs[_HEAD_FEATURES], "features are")
-    labeled = usable(inputs.head_dataset.samples, output)
+    output = finite(inputs.outputs[Need("features", head)], "features are")
+    labeled = usable(inputs.others[head].samples, output)
     if len(set(labeled.contents)) < 3:
         remark = join("the head needs at least 3 labeled contents", labeled.remark)
         failures = {**dict.fromkeys(features.ids, "no head"), **features.failures}

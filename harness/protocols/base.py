@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..model import ModelCard
 from ..sample import Dataset
@@ -16,10 +17,10 @@ from ..store import Output
 
 @dataclass(frozen=True)
 class Need:
-    """An operation's output, on the protocol's dataset or on its ``head_dataset``."""
+    """An operation's output: on the dataset at hand, or on another one that is named."""
 
     operation: str
-    on_head_dataset: bool = False
+    dataset: str | None = None
     reducer: str | None = None
 
 
@@ -37,7 +38,7 @@ class Inputs:
     card: ModelCard
     dataset: Dataset
     outputs: Mapping[Need, Output]
-    head_dataset: Dataset | None
+    others: Mapping[str, Dataset]  # those that needs name
     seed: int
 
 
@@ -69,7 +70,9 @@ class Measure:
 class Protocol:
     """A named, versioned protocol. A change that can change a number changes the version.
 
-    ``needs(operations, dataset)`` gets the names of the operations that the model offers.
+    ``needs(operations, dataset)`` gets the names of the operations that the model offers. A
+    protocol with options is registered as a function of them that returns a Protocol, in
+    which ``options`` names those that were given.
     """
 
     name: str
@@ -78,3 +81,4 @@ class Protocol:
     headline: str  # the metric that tables rank by
     needs: Callable[[frozenset[str], Dataset], tuple[Need, ...] | Skip]
     evaluate: Callable[[Inputs], list[Measure]]
+    options: Mapping[str, Any] = field(default_factory=dict)

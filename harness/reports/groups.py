@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +15,8 @@ from .entries import Entry, entries_of, variant_of
 RANKED_BY = "srcc"
 
 LABELS = {
-    "mos": "MOS (human opinion)",
-    "dmos": "DMOS (human opinion)",
+    "mos": "MOS",
+    "dmos": "DMOS",
     "pseudo": "pseudo-labels (not human opinion)",
     "ordinal": "ordinal labels",
     "none": "no labels",
@@ -29,6 +30,7 @@ class Key(NamedTuple):
     protocol: str
     split: str
     protocol_version: str
+    protocol_options: str
     images_hash: str
     labels_hash: str
     label_kind: str
@@ -51,9 +53,11 @@ class Group:
 
     @property
     def study(self) -> str:
-        """Protocol and split."""
+        """Protocol, its options and split."""
         key = self.key
-        return key.protocol if key.split == "all" else f"{key.protocol}, {key.split}"
+        given = json.loads(key.protocol_options)
+        options = [f"{name} {value}" for name, value in given.items()]
+        return ", ".join([key.protocol, *options, *([key.split] if key.split != "all" else [])])
 
     @property
     def labels(self) -> str:

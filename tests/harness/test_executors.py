@@ -90,12 +90,20 @@ class Bench:
     def run(self) -> tuple[int, int]:
         return compute_tasks(self.dataset, [self.task], self.settings)
 
-    def start(self, target: Callable[[], object] | None = None) -> Any:
+    def start(self, target: Callable[[], object] | None = None, committed: int = 100) -> Any:
         """Run in a process of its own, and wait until a part of the work is committed."""
         child = FORK.Process(target=target or self.run)
         child.start()
-        wait_until(lambda: len(self.files.done()) >= 100)
+        wait_until(lambda: len(self.files.done()) >= committed)
         return child
+
+    def session(self) -> None:
+        """Run like the command: a terminal sends the signal to all processes of a session."""
+        os.setsid()
+        try:
+            self.run()
+        except KeyboardInterrupt:
+            os._exit(7)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
@@ -149,22 +157,34 @@ def test_progress_counts_every_result_once(tmp_path):
         assert sum(ticks) == 150
 
 
-def test_workers_are_many_and_use_one_thread_each(tmp_path):
-    class Threads(Sharpness):
-        def score(self, images: Sequence[torch.Tensor]) -> torch.Tensor:
-            time.sleep(0.005)
-            here = [os.getpid(), torch.get_num_threads(), int(os.environ["OMP_NUM_THREADS"])]
-            weights = torch.tensor([1e4, 1e2, 1.0], dtype=torch.float64)
-            return torch.tensor([here], dtype=torch.float64) @ weights
+class Threads(Sharpness):
+    """Its score says who computed it, and with how many threads."""
 
-    bench = Bench(tmp_path, 80, Threads(), workers=2)
-    bench.run()
+    def score(self, images: Sequence[torch.Tensor]) -> torch.Tensor:
+        time.sleep(0.005)
+        here = [os.getpid(), torch.get_num_threads(), int(os.environ["OMP_NUM_THREADS"])]
+        weights = torch.tensor([1e4, 1e2, 1.0], dtype=torch.float64)
+        return torch.tensor([here], dtype=torch.float64) @ weights
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_process_uses_one_thread(tmp_path, monkeypatch, workers):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        bench = Bench(tmp_path, 80, Threads(), workers)
+        bench.run()
+    finally:
+        torch.set_num_threads(before)
     codes = {divmod(int(value), 10000) for value in bench.files.read().values}
-    assert len({pid for pid, _ in codes}) == 2
-    assert os.getpid() not in {pid for pid, _ in codes}
     assert {threads for _, threads in codes} == {101}
+    processes = {pid for pid, _ in codes}
+    assert len(processes) == workers
+    assert (os.getpid() in processes) == (workers == 1)
 
 
+@pytest.mark.slow
 def test_one_thread_also_for_libraries_that_are_loaded_inside():
     """SciPy brings its own BLAS: were it loaded inside, it would start with every core."""
     code = (
@@ -222,15 +242,7 @@ def test_kill_9_of_the_parent_leaves_no_orphans_and_costs_one_part(tmp_path):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_loses_nothing_that_is_finished(tmp_path, workers):
     bench = Bench(tmp_path, workers=workers)
-
-    def session() -> None:
-        os.setsid()  # a terminal sends the signal to all of its processes
-        try:
-            bench.run()
-        except KeyboardInterrupt:
-            os._exit(7)
-
-    child = bench.start(session)
+    child = bench.start(bench.session)
     pids = [child.pid, *children(child.pid)]
     os.killpg(child.pid, signal.SIGINT)
     child.join(20)
@@ -239,8 +251,19 @@ def test_ctrl_c_loses_nothing_that_is_finished(tmp_path, workers):
     # In one process the signal may hit between a result and its entry in the log.
     computed, kept = bench.model.computed, len(bench.files.done())
     assert computed - kept <= (1 if workers == 1 else 0)
+    assert kept < 600
     assert bench.run() == (600 - kept, 600)
     assert len(bench.files.read().ids) == 600
+
+
+def test_ctrl_c_waits_for_the_image_at_hand_only(tmp_path):
+    bench = Bench(tmp_path, 300, Slow(tmp_path / "log", seconds=0.06))
+    child = bench.start(bench.session, committed=1)  # each worker has 32 more in its shard
+    began = time.monotonic()
+    os.killpg(child.pid, signal.SIGINT)
+    child.join(20)
+    assert child.exitcode == 7
+    assert time.monotonic() - began < 1.5
 
 
 def test_a_killed_worker_is_one_line_and_the_rest_is_kept(tmp_path):

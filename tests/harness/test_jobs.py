@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 
 from harness import load_model
 from harness.model import Family, Unavailable
-from harness.protocols.base import Measure, Need, Protocol
+from harness.protocols.base import Measure, Need, Protocol, Skip
 from harness.records import read_records
 from harness.sample import Dataset, Sample
 from tests.conftest import Sharpness, card
@@ -144,13 +145,15 @@ def test_a_skip_is_a_row_marked_not_applicable(go, tiny):
 
 
 def test_a_head_needs_a_labeled_set(go, register, tiny, tmp_path):
-    needs = (Need("score"), Need("score", on_head_dataset=True))
     _protocol(
         register,
         "head",
-        needs=lambda offered, data: needs,
+        needs=lambda offered, data: (
+            (Need("score"), Need("score", data.head_dataset)) if data.head_dataset else Skip("none")
+        ),
         evaluate=lambda inputs: [
-            Measure("n", len(inputs.outputs[needs[1]].ids), 1, 1, 0, split=inputs.head_dataset.name)
+            Measure("n", len(inputs.outputs[Need("score", name)].ids), 1, 1, 0, split=other.name)
+            for name, other in inputs.others.items()
         ],
     )
     register("datasets", "head-set", lambda: replace(tiny, name="head-set"))
@@ -161,7 +164,7 @@ def test_a_head_needs_a_labeled_set(go, register, tiny, tmp_path):
     ]
     frame = go([Sharpness()], datasets, ["head"])
     (none,) = rows_of(frame, dataset="none").to_dict("records")
-    assert none["reason"] == "the dataset names no labeled set on which to fit a head"
+    assert none["reason"] == "none"
     (found,) = rows_of(frame, dataset="with").to_dict("records")
     assert (found["value"], found["split"]) == (24, "head-set")
     (wrong,) = rows_of(frame, dataset="wrong").to_dict("records")
@@ -202,7 +205,7 @@ def test_marks_say_what_to_know(go, tiny):
     assert set(rows_of(frame, model="yardstick")["marks"]) == {("control", "pseudo-labels")}
 
 
-def test_a_model_moves_to_the_device_and_its_cell_says_so(go, tiny):
+def test_a_model_moves_to_the_device_and_its_cell_says_so(go, tiny, tmp_path):
     class Movable(Sharpness):
         device = "cpu"
 
@@ -219,3 +222,24 @@ def test_a_model_moves_to_the_device_and_its_cell_says_so(go, tiny):
     assert rows_of(frame, model="movable")["value"].notna().all()
     assert set(rows_of(frame, model="stuck")["reason"]) == {"RuntimeError: no such device"}
     assert rows_of(frame, model="sharpness")["value"].notna().all()
+    notes = (tmp_path / "cache" / "cells").glob("*/tiny/*/cell.json")
+    devices = {c["model"]: c["device"] for c in (json.loads(n.read_text()) for n in notes)}
+    assert devices == {"movable": "meta", "sharpness": "cpu"}
+
+
+def test_a_protocol_with_options_is_made_with_them_and_says_so(go, register, tiny, tmp_path):
+    def repeated(times: int = 1) -> Protocol:
+        return replace(MEAN, evaluate=lambda inputs: [Measure("times", times, 1, 1, 0)])
+
+    register("protocols", "repeated", lambda **options: repeated(**options))
+    named = ["repeated", {"name": "repeated", "times": 3}, {"name": "repeated", "time": 3}]
+    frame = go([Sharpness()], [tiny], named, out=tmp_path)
+    assert frame["value"].tolist()[:2] == [1, 3]
+    assert frame["protocol_options"].tolist() == ["{}", '{"times":3}', '{"time":3}']
+    assert "unexpected keyword argument 'time'" in frame["reason"].tolist()[2]
+    assert len(list((tmp_path / "records").glob("*/*/repeated*.json"))) == 3
+
+
+def test_a_protocol_without_options_refuses_them(go, tiny):
+    (row,) = go([Sharpness()], [tiny], [{"name": "mean", "x": 1}]).to_dict("records")
+    assert row["reason"] == "protocol 'mean' takes no options, not x"

@@ -126,6 +126,15 @@ def test_a_coarse_map_sees_a_fine_mask():
     np.testing.assert_allclose(found[4:], [1, 0, 1])
 
 
+def test_a_mask_is_averaged_before_it_is_made_coarse():
+    """Gaps just where a coarse map would sample do not hide a mask that covers 14 of 16."""
+    alpha = np.ones((64, 64), np.float32)
+    alpha[:, 7::16] = alpha[:, 8::16] = 0
+    found = MASK_STATS.reduce(np.ones((1, 4, 4), np.float32), alpha)[0]
+    assert found[4] == 1
+    assert np.isnan(found[5])
+
+
 def test_reducers_are_named_with_their_version():
     assert all(name == r.name and "@" in name for name, r in REDUCERS.items())
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import records
+from harness.canonical import slug
 from harness.records import Record, Row, read_record, read_records, write_record
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
@@ -38,7 +39,7 @@ def row(**changes: object) -> Row:
 
 
 def write(folder: Path, *rows: Row, failures: object = None) -> Path:
-    record = Record(rows, failures or {}, "model")
+    record = Record(rows, failures or {}, "model", slug(rows[0].protocol) if rows else "none")
     write_record(folder, record)
     return folder / record.path
 

@@ -24,7 +24,7 @@ from probes.sensitivity import SENSITIVITY
 NOWHERE = FileSource(Path("nowhere.png"))
 AREAS = (1 / 64, 1 / 16, 1 / 4, 1.0)
 SCORE, PAIR, FEATURES = Need("score"), Need("score_pair"), Need("features")
-HEAD = Need("features", on_head_dataset=True)
+HEAD = Need("features", "labeled")
 
 
 def probe_set(n_contents: int, **changes: object) -> Dataset:
@@ -57,7 +57,8 @@ def score_of(image: Sample, response: Callable[[Damage], float]) -> float:
 def evaluate(
     dataset: Dataset, outputs: Mapping[Need, Output], head: Dataset | None = None
 ) -> dict[tuple[str, str], Measure]:
-    rows = SENSITIVITY.evaluate(Inputs(ModelCard("m", "1", "NR"), dataset, outputs, head, seed=0))
+    others = {} if head is None else {"labeled": head}
+    rows = SENSITIVITY.evaluate(Inputs(ModelCard("m", "1", "NR"), dataset, outputs, others, seed=0))
     found = {(row.metric, row.subset): row for row in rows}
     assert len(found) == len(rows)
     return found

@@ -50,6 +50,7 @@ def inputs() -> Callable[..., Inputs]:
     def make(
         dataset: Dataset, outputs: Mapping[Need, Output], head: Dataset | None = None
     ) -> Inputs:
-        return Inputs(ModelCard("model", "1", "NR"), dataset, outputs, head, seed=0)
+        others = {} if head is None else {str(dataset.head_dataset): head}
+        return Inputs(ModelCard("model", "1", "NR"), dataset, outputs, others, seed=0)
 
     return make

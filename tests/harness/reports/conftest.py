@@ -57,6 +57,7 @@ def base_row(model: str, dataset: str, protocol: str, **changes: object) -> Row:
         label_kind=label_kind,
         protocol=protocol,
         protocol_version="1",
+        protocol_options="{}",
         split="all",
         subset="all",
         metric="srcc",
@@ -172,7 +173,7 @@ def write_run(out: Path, rows: list[Row], header: object = None) -> Path:
         parts.setdefault((row.model, row.options, row.dataset, row.protocol), []).append(row)
     for (model, options, _, _), part in parts.items():
         name = slug(model, None if options == "{}" else options)
-        write_record(out / "records", Record(tuple(part), {}, name))
+        write_record(out / "records", Record(tuple(part), {}, name, slug(part[0].protocol)))
     if header is not None:
         (out / "run.json").write_text(json.dumps(header), "utf-8")
     return out

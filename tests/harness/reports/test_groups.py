@@ -91,3 +91,9 @@ def test_a_model_without_srcc_is_not_ranked(row: MakeRow) -> None:
 def test_subsets() -> None:
     assert parse_subset("type=jpeg area=1/16") == {"type": "jpeg", "area": "1/16"}
     assert parse_subset("all") == {}
+
+
+def test_rows_of_other_protocol_options_never_meet_and_the_title_says_them(row: MakeRow) -> None:
+    rows = [row("a", "d", "p"), replace(row("b", "d", "p"), protocol_options='{"repeats":3}')]
+    groups = group(rows)
+    assert sorted(found.study for found in groups) == ["p", "p, repeats 3"]
