@@ -40,7 +40,7 @@ MEAN, STD = (torch.tensor(v)[:, None, None] for v in ([0.485, 0.456, 0.406], [0.
 class MeanSquaredError:
     """Stands in for PSNR where pyiqa is not installed."""
 
-    card = ModelCard("psnr", "1", "FR", "PSNR", "Apache-2.0", trained_on=())
+    card = ModelCard("psnr", "1", "FR", "PSNR", "Apache-2.0", trained_on=(), options={})
 
     def score_pair(
         self, images: Sequence[torch.Tensor], references: Sequence[torch.Tensor]
@@ -57,7 +57,9 @@ class ResNet50:
         torch.manual_seed(0)
         self.net = resnet50().eval()
         self.net.fc = torch.nn.Identity()
-        self.card = ModelCard("resnet50", "1", "NR", "ResNet-50", "Apache-2.0", trained_on=())
+        self.card = ModelCard(
+            "resnet50", "1", "NR", "ResNet-50", "Apache-2.0", trained_on=(), options={}
+        )
 
     def features(self, images: Sequence[torch.Tensor]) -> torch.Tensor:
         rows = [self.net((image.float() / 255 - MEAN)[None] / STD[None])[0] for image in images]

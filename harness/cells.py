@@ -8,6 +8,7 @@ from importlib import metadata
 
 from .canonical import canonical_json, digest, slug
 from .model import ModelCard
+from .reducers import REDUCERS
 from .sample import Dataset
 
 SCHEMA = 1
@@ -37,6 +38,7 @@ class Cell:
     decoding: str
     precision: str
     device: str
+    max_pixels: int
     libraries: tuple[tuple[str, str], ...]
     schema: int = SCHEMA
 
@@ -76,7 +78,8 @@ def make_cell(
         decoding=decoding,
         precision=card.precision,
         device=device,
-        libraries=_versions(card, dataset),
+        max_pixels=card.max_pixels,
+        libraries=_versions(card, dataset, more=REDUCERS[reducer].requires if reducer else ()),
     )
 
 
@@ -100,8 +103,11 @@ def fit_key(card: ModelCard, train: Dataset, validation: Dataset, config: object
     )
 
 
-def _versions(card: ModelCard, *datasets: Dataset) -> tuple[tuple[str, str], ...]:
-    names = {*LIBRARIES, *card.requires, *(name for d in datasets for name in d.requires)}
+def _versions(
+    card: ModelCard, *datasets: Dataset, more: tuple[str, ...] = ()
+) -> tuple[tuple[str, str], ...]:
+    of_datasets = (name for dataset in datasets for name in dataset.requires)
+    names = {*LIBRARIES, *card.requires, *of_datasets, *more}
     return tuple((name, library_version(name)) for name in sorted(names))
 
 

@@ -121,7 +121,7 @@ def run(
     protocols: Annotated[list[str] | None, typer.Option("--protocols", help="Names.")] = None,
     out: Out = Path("results/run"),
     root: Annotated[Path | None, typer.Option(help="Folder of the datasets' images.")] = None,
-    seed: Annotated[int, typer.Option(help="Fixes everything that is drawn.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Fixes all that is drawn; default 0.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; default: every core.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
     cache: Annotated[Path | None, typer.Option(help="Where finished work is kept.")] = None,
@@ -132,8 +132,8 @@ def run(
 
     given = {"models": _names(models), "datasets": _names(datasets), "protocols": _names(protocols)}
     if suite is not None:
-        if any(given.values()):
-            _fail("give a suite file, or --models, --datasets and --protocols; not both")
+        if any(given.values()) or seed is not None or root is not None:
+            _fail("a suite file names models, datasets, protocols, seed and roots itself")
         plan = read_suite(suite)
     else:
         if not given["models"] or not given["datasets"]:
@@ -142,7 +142,7 @@ def run(
         content["datasets"] = [
             {"name": n, "root": str(root)} if root else {"name": n} for n in given["datasets"]
         ]
-        plan = make_suite("run", {**content, "seed": seed})
+        plan = make_suite("run", {**content, "seed": seed or 0})
     show(plan, out, workers=workers, device=device, cache=cache, retry_failed=retry_failed)
 
 

@@ -9,14 +9,23 @@ _STRENGTH = {"content": 1, "images": 2, "pseudo": 2, "labels": 3}
 _NAMES = ("none", "content", "images", "labels")
 
 
-def contamination(card: ModelCard, dataset: Dataset) -> str:
-    """The strongest of none, content, images, labels; "unknown" where nothing is declared."""
+def contamination(card: ModelCard, *datasets: Dataset) -> str:
+    """The strongest of none, content, images, labels; "unknown" where nothing is declared.
+
+    ``datasets`` are all that a number rests on: the one at hand and those of fitted heads.
+    """
     if card.trained_on is None:
         return "unknown"
     seen = (
         # Pseudo-labels of a dataset are its labels where the dataset has no others.
         3 if t.role == "pseudo" and dataset.label_kind == "pseudo" else _STRENGTH[t.role]
+        for dataset in datasets
         for t in card.trained_on
-        if t.dataset.lower() == dataset.name.lower()
+        if _plain(t.dataset) == _plain(dataset.name)
     )
     return _NAMES[max(seen, default=0)]
+
+
+def _plain(name: str) -> str:
+    """KonIQ-10k and koniq10k are one dataset."""
+    return "".join(filter(str.isalnum, name.lower()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from . import records
@@ -18,12 +19,14 @@ from .protocols.base import Inputs, Measure, Need, Protocol, Skip
 from .sample import Dataset
 from .store import Output
 
-# A protocol that asks for what this model or dataset does not have: nothing went wrong.
-NOT_APPLICABLE = "not applicable"
-
 
 def evaluate(
-    job: Job, outputs: Mapping[Need, Output] | None, seed: int, folder: Path | None
+    job: Job,
+    outputs: Mapping[Need, Output] | None,
+    seed: int,
+    folder: Path | None,
+    decoding: str,
+    device: str,
 ) -> records.Record:
     """The record of ``job``; ``outputs`` is None where it is skipped.
 
@@ -34,14 +37,18 @@ def evaluate(
         assert not isinstance(job.needs, tuple)
         measures, failures = [_nothing(job, job.needs.reason)], {}
         if isinstance(job.needs, Skip):
-            measures = [replace(measures[0], marks=(NOT_APPLICABLE,))]
+            measures = [replace(measures[0], marks=(records.NOT_APPLICABLE,))]
     else:
         measures = _measure(job, outputs, seed)
         failures = {
             need.operation + (f" on {need.dataset}" if need.dataset else ""): dict(output.failures)
             for need, output in outputs.items()
         }
-    rows = tuple(_row(job, measure, seed, folder) for measure in measures)
+    others = {n.dataset: job.dataset_of(n) for n in outputs or () if n.dataset is not None}
+    row = partial(
+        _row, job, seed=seed, folder=folder, decoding=decoding, device=device, others=others
+    )
+    rows = tuple(row(measure) for measure in measures)
     warned = {i: why for o in (outputs or {}).values() for i, why in o.warnings.items()}
     return records.Record(rows, failures, job.model_slug, job.protocol_slug, warned)
 
@@ -88,11 +95,21 @@ def _nothing(job: Job, reason: str) -> Measure:
     return Measure(headline, None, n, 0, n, reason=reason)
 
 
-def _row(job: Job, m: Measure, seed: int, folder: Path | None) -> records.Row:
+def _row(
+    job: Job,
+    m: Measure,
+    *,
+    seed: int,
+    folder: Path | None,
+    decoding: str,
+    device: str,
+    others: Mapping[str, Dataset],
+) -> records.Row:
     card = job.model.card if isinstance(job.model, Model) else None
     data = job.dataset if isinstance(job.dataset, Dataset) else None
     marks = list(m.marks)
-    if data is not None and data.label_kind == "pseudo":
+    involved = [d for d in (data, *others.values()) if d is not None]
+    if any(d.label_kind == "pseudo" for d in involved):
         marks.append("pseudo-labels")
     if data is not None and card is not None and card.name in data.circular:
         marks.append("circular")
@@ -108,6 +125,9 @@ def _row(job: Job, m: Measure, seed: int, folder: Path | None) -> records.Row:
         images_hash=data.images_hash if data else "",
         labels_hash=data.labels_hash if data else "",
         label_kind=data.label_kind if data else "none",
+        decoding=decoding,
+        device=device,
+        others=canonical_json({n: [d.images_hash, d.labels_hash] for n, d in others.items()}),
         protocol=job.protocol_name.name,
         protocol_options=canonical_json(job.protocol_name.options),
         protocol_version=job.protocol.version if isinstance(job.protocol, Protocol) else "",
@@ -124,7 +144,7 @@ def _row(job: Job, m: Measure, seed: int, folder: Path | None) -> records.Row:
         seed=seed,
         published=None,
         published_source=None,
-        contamination=contamination(card, data) if card and data else "unknown",
+        contamination=contamination(card, *involved) if card and data else "unknown",
         marks=tuple(sorted(marks)),
         scores=records.write_scores(folder, m.scores) if folder and m.scores else None,
         reason=m.reason,

@@ -16,7 +16,7 @@ import torch
 
 from .cells import Cell
 from .errors import one_line
-from .images import Decoded, DecodePolicy, Failure
+from .images import Decoded, DecodePolicy, Failure, too_large
 from .model import PAIR_OPERATIONS, Model
 from .operate import operate
 from .parts import Parts, Result
@@ -151,10 +151,9 @@ class _Line:
         if isinstance(member, Failure):
             return member.reason
         limit = self.task.model.card.max_pixels
-        pixels = member.image.shape[1] * member.image.shape[2]
-        if pixels > limit:
-            return f"{pixels / 1e6:.1f} megapixels; this model takes at most {limit / 1e6:.1f}"
-        return None
+        height, width = member.image.shape[1:]
+        # The words of the decoder, whose limit is that of the run's most capable model.
+        return too_large(width, height) if width * height > limit else None
 
     def _compute(self, items: list[_Item]) -> None:
         try:

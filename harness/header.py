@@ -55,9 +55,14 @@ def _processor() -> str:
 def _revision() -> str:
     """The commit of the code, with "+changes" where the tree has uncommitted ones."""
     here = Path(__file__).parent
-    commands = (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+    # A file that git does not track lies in an environment inside somebody else's checkout.
+    commands = (
+        ["ls-files", "--error-unmatch", Path(__file__).name],
+        ["rev-parse", "HEAD"],
+        ["status", "--porcelain", "--untracked-files=no"],
+    )
     try:
-        commit, changes = (
+        _, commit, changes = (
             subprocess.run(
                 ["git", *c], cwd=here, capture_output=True, text=True, check=True, timeout=10
             ).stdout.strip()

@@ -113,6 +113,11 @@ def decode(path: str | Path | bytes, policy: DecodePolicy = DEFAULT_POLICY) -> D
         return Failure("not a valid file name")
 
 
+def too_large(width: int, height: int) -> str:
+    """The reason for refusing an image of that size, whoever refuses it."""
+    return f"{width} × {height} pixels: more than the model takes (max_pixels)"
+
+
 def _source(path: str | Path | bytes) -> BinaryIO:
     if isinstance(path, bytes):
         return io.BytesIO(path)
@@ -155,8 +160,7 @@ def _decode(file: BinaryIO, image_format: str, policy: DecodePolicy) -> Decoded:
     primaries = check_header(file, image_format)
     image = _READERS[image_format](file)
     if image.width * image.height > policy.max_pixels:
-        size = f"{image.width} × {image.height} pixels"
-        raise UnusableImageError(f"{size}, over the limit of {policy.max_pixels} (max_pixels)")
+        raise UnusableImageError(too_large(image.width, image.height))
     profile = image.info.get("icc_profile", b"")
     profile = profile if isinstance(profile, bytes) else b""  # None where its parts do not fit
     if transfer := hdr_profile(profile):

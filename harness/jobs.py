@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -97,13 +97,14 @@ def resolve(suite: Suite, objects: Mapping[str, Any], device: str = "cpu") -> li
 
     def model(named: Named) -> Model:
         found = load("models", load_model, named)
-        if device != "cpu" and hasattr(found, "to"):
-            found.to(device)
+        if hasattr(found, "to"):
+            found.to(device)  # also to the CPU: an object may come from elsewhere
         return found
 
     def hashed(named: Named) -> Dataset:
         found = load("datasets", load_dataset, named)
-        _ = found.images_hash  # every image is looked at: what is wrong with one shows here
+        found = replace(found)  # files may have changed since an object was hashed
+        _ = found.images_hash, found.labels_hash  # what is wrong with a sample shows here
         return found
 
     def dataset(named: Named) -> Dataset | Refused:

@@ -30,8 +30,12 @@ def operate(
     [N, C·K]`` of a reducer's statistics. Raises ContractError where an adapter breaks its
     word, and whatever the adapter raises.
     """
+    # Other models see the same tensors: a change would be theirs, too.
+    before = [image._version for group in images for image in group]
     with torch.inference_mode():
         result = getattr(model, operation)(*images)
+    if [image._version for group in images for image in group] != before:
+        raise ContractError(f"{operation} changes the images that it is given")
     n = len(samples)
     if operation in MAP_OPERATIONS:
         return _reduce(model, operation, reducer, result, samples)

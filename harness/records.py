@@ -21,7 +21,8 @@ from .canonical import slug
 from .store import write_atomic
 
 SCHEMA = 1
-CONTAMINATION = ("none", "content", "images", "labels", "unknown")
+# Marks a protocol that asks for what a model or dataset does not have: nothing went wrong.
+NOT_APPLICABLE = "not applicable"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class Row:
     images_hash: str
     labels_hash: str
     label_kind: str
+    decoding: str  # the decode policy
+    device: str
+    others: str  # canonical JSON: other datasets that were needed → images hash, labels hash
     protocol: str
     protocol_version: str
     protocol_options: str  # canonical JSON

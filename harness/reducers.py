@@ -18,6 +18,7 @@ class Reducer:
     name: str
     statistics: tuple[str, ...]
     reduce: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+    requires: tuple[str, ...] = ()  # libraries whose version changes the statistics
 
 
 def _mask_stats(maps: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
@@ -50,7 +51,10 @@ def _auroc(flat: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 
 MASK_STATS = Reducer(
-    "mask-stats@1", ("mean", "sd", "min", "max", "inside", "outside", "auroc"), _mask_stats
+    "mask-stats@1",
+    ("mean", "sd", "min", "max", "inside", "outside", "auroc"),
+    _mask_stats,
+    ("scikit-image", "scipy"),
 )
 
 REDUCERS = {reducer.name: reducer for reducer in (MASK_STATS,)}

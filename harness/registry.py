@@ -42,8 +42,13 @@ class Entry:
     target: str
     origin: str
     point: metadata.EntryPoint
+    rival: str | None = None  # another package that claims the same name
 
     def load(self) -> Any:
+        if self.rival is not None:
+            raise BrokenPlugin(
+                f"both {self.origin} and {self.rival} register {self.name!r}: uninstall one"
+            )
         try:
             return self.point.load()
         except Exception as error:
@@ -54,12 +59,15 @@ class Entry:
 
 @cache
 def entries(group: Group) -> dict[str, Entry]:
-    """All registered names of a group, sorted; of two packages, the first by name keeps it."""
+    """All registered names of a group, sorted; one that two packages claim cannot be loaded."""
     found: dict[str, Entry] = {}
     points = metadata.entry_points(group=f"iqa_eval.{group}")
     for point in sorted(points, key=lambda p: (p.name, p.dist.name if p.dist else "")):
         origin = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown package"
-        found.setdefault(point.name, Entry(point.name, point.value, origin, point))
+        entry = Entry(point.name, point.value, origin, point)
+        first = found.setdefault(point.name, entry)
+        if first is not entry and first.target != entry.target:
+            found[point.name] = replace(first, rival=origin)
     return found
 
 
@@ -112,7 +120,9 @@ def load_model(name: str, **options: Any) -> Model:
     if not operations(model):
         raise BrokenPlugin(f"{name!r} offers none of the operations of a model")
     if model.card.options is None:
-        model.card = replace(model.card, options=options)
+        # Where it runs is the cell's own field.
+        given = {key: value for key, value in options.items() if key != "device"}
+        model.card = replace(model.card, options=given)
     return model
 
 

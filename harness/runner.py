@@ -44,6 +44,12 @@ def run(
 
     def name_of(thing: Any) -> Any:
         if isinstance(thing, Model):
+            if thing.card.options is None:
+                raise ValueError(
+                    f"the card of {thing.card.name!r} names no options, so results of two of its "
+                    "kind could not be told apart: load it with load_model, or give the card "
+                    "options={} and what else it was made with"
+                )
             kind, named = "models", Named(name=thing.card.name, **(thing.card.options or {}))
         elif isinstance(thing, Dataset):
             kind, named = "datasets", Named(name=thing.name)
@@ -101,7 +107,9 @@ def run_suite(
     rows: list[records.Row] = []
     for job in jobs:
         outputs = outputs_of(job, settings, computed) if isinstance(job.needs, tuple) else None
-        record = evaluate(job, outputs, suite.seed, target)
+        record = evaluate(
+            job, outputs, suite.seed, target, settings.policy.name, settings.device_of(job)
+        )
         if target is not None:
             records.write_record(target, record)
         rows += sorted(record.rows, key=lambda row: row.order)

@@ -32,6 +32,10 @@ class Settings:
     retry_failed: bool = False
     progress: bool = True
 
+    def device_of(self, job: Job) -> str:
+        """The kind of device that ``job`` computes on: a model that cannot move stays put."""
+        return self.device.partition(":")[0] if hasattr(job.model, "to") else "cpu"
+
 
 @dataclass(frozen=True)
 class Computed:
@@ -127,8 +131,7 @@ def cell_of(job: Job, need: Need, settings: Settings) -> Cell:
         need.operation,
         reducer=need.reducer,
         decoding=settings.policy.name,
-        # A model that cannot move stays on the CPU.
-        device=settings.device.partition(":")[0] if hasattr(model, "to") else "cpu",
+        device=settings.device_of(job),
     )
 
 

@@ -57,7 +57,7 @@ class Content:
 
         decoded = decode(self.path, DecodePolicy())
         if isinstance(decoded, Failure):
-            raise ValueError(f"content {self.id!r}: {self.path}: {decoded.reason}")
+            raise ValueError(f"content {self.id!r}: {decoded.reason}")
         height, width = decoded.image.shape[1:]
         scale = 0.5 if self.halved else 1.0
         if self.long_side is not None:

@@ -31,21 +31,21 @@ Severities = Callable[[int, int], tuple[int, ...]]  # of the content and the typ
 _LICENSE = "of the photographs: see probes/contents.py"
 
 
-def demo_full(seed: int = 0) -> Dataset:
+def demo_full() -> Dataset:
     """8 contents × 30 types × 5 severities, pseudo-labeled but for the types left out."""
-    return _labeled("demo-full", lambda i, j: SEVERITIES, seed)
+    return _labeled("demo-full", lambda i, j: SEVERITIES)
 
 
-def demo(seed: int = 0) -> Dataset:
+def demo() -> Dataset:
     """A balanced part of ``demo-full``: every content and type, two severities of five."""
-    return _labeled("demo", lambda i, j: SEVERITY_PAIRS[(i + j) % len(SEVERITY_PAIRS)], seed)
+    return _labeled("demo", lambda i, j: SEVERITY_PAIRS[(i + j) % len(SEVERITY_PAIRS)])
 
 
-def unlabeled_full(seed: int = 0) -> Dataset:
+def unlabeled_full() -> Dataset:
     """The full plan before it has labels: what they are computed on."""
     contents = embedded()
     plan = product(contents, TYPES, SEVERITIES)
-    samples = tuple(_pair_sample(*cell, seed) for cell in plan)
+    samples = tuple(_pair_sample(*cell) for cell in plan)
     return Dataset("demo-full", samples, _pristine(contents), requires=REQUIRES)
 
 
@@ -67,10 +67,10 @@ def demo_probes(seed: int = 0) -> Dataset:
     return _probes("demo-probes", severities, seed)
 
 
-def _labeled(name: str, severities: Severities, seed: int) -> Dataset:
+def _labeled(name: str, severities: Severities) -> Dataset:
     contents, labels = embedded(), shipped()
     samples = tuple(
-        _pair_sample(content, type, severity, seed, labels)
+        _pair_sample(content, type, severity, labels)
         for i, content in enumerate(contents)
         for j, type in enumerate(TYPES)
         if type not in labels.left_out
@@ -88,9 +88,9 @@ def _labeled(name: str, severities: Severities, seed: int) -> Dataset:
 
 
 def _pair_sample(
-    content: Content, type: str, severity: int, seed: int, labels: PseudoLabels | None = None
+    content: Content, type: str, severity: int, labels: PseudoLabels | None = None
 ) -> Sample:
-    damages = (Damage(type, severity, seed=seed),)
+    damages = (Damage(type, severity),)  # seed 0: the one that the labels were made with
     name = f"{content.id}/{type}/{severity}"
     return Sample(
         name,

@@ -17,7 +17,7 @@ from fractions import Fraction
 import numpy as np
 
 from harness.protocols.agreement import join
-from harness.protocols.base import Inputs, Measure, Need, Protocol, Skip
+from harness.protocols.base import Inputs, Measure, Need, Protocol, Skip, word
 from harness.protocols.heads import Heads
 from harness.protocols.intervals import Interval, content_interval, few_contents, mean_interval
 from harness.protocols.metrics import varies
@@ -60,7 +60,7 @@ def _evaluate(inputs: Inputs) -> list[Measure]:
         rows.append(_mean(here, responses, f"area={area}", why, inputs.seed))
         for kind in sorted({s.damages[0].type for s in here}):
             part = [s for s in here if s.damages[0].type == kind]
-            rows.append(_mean(part, responses, f"type={kind} area={area}", why, inputs.seed))
+            rows.append(_mean(part, responses, f"type={word(kind)} area={area}", why, inputs.seed))
         if area < 1:
             rows.append(_ratio(probes, responses, area, why, inputs.seed))
     per_sample = dict(sorted(zip(scores.ids, scores.values.tolist(), strict=True)))

@@ -15,7 +15,13 @@ from harness.sample import Dataset, FileSource, Sample
 
 
 def card(name: str, **changes: object) -> ModelCard:
-    defaults = {"version": "1", "mode": "NR", "summary": "a test model", "license": "Apache-2.0"}
+    defaults = {
+        "version": "1",
+        "mode": "NR",
+        "summary": "a test model",
+        "license": "Apache-2.0",
+        "options": {},
+    }
     return ModelCard(name=name, **{**defaults, "trained_on": (), **changes})  # type: ignore[arg-type]
 
 

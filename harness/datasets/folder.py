@@ -22,12 +22,13 @@ def load_table(
     path: Path,
     root: Path | None = None,
     *,
-    name: str | None = None,
+    title: str | None = None,
     label_kind: LabelKind = "mos",
     better: Literal["higher", "lower"] = "higher",
 ) -> Dataset:
     """The dataset that ``path`` lists; images are found below ``root`` (default: its folder).
 
+    ``title`` names the dataset.
     ``better="lower"`` declares DMOS-like labels: they are negated and kept as ``raw_score``.
     A row without a usable label stays in the dataset with no label; a missing image file is
     a failure of that sample later, not here. Raises FileNotFoundError, or ValueError with one
@@ -71,7 +72,7 @@ def load_table(
             )
         )
     return Dataset(
-        name=name or path.stem,
+        name=title or path.stem,
         samples=tuple(samples),
         references=_references(samples, folder),
         label_kind=label_kind if any(s.label is not None for s in samples) else "none",

@@ -66,6 +66,11 @@ class Measure:
     scores: Mapping[str, float] | None = field(default=None, repr=False)
 
 
+def word(name: str) -> str:
+    """``name`` as a value in a subset, which spaces and "=" would tear apart."""
+    return "-".join(name.replace("=", " ").split())
+
+
 @dataclass(frozen=True)
 class Protocol:
     """A named, versioned protocol. A change that can change a number changes the version.

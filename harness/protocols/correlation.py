@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..sample import Dataset
 from .agreement import agreement_rows
-from .base import Inputs, Measure, Need, Protocol, Skip
+from .base import Inputs, Measure, Need, Protocol, Skip, word
 from .outcomes import by_image, finite, usable
 
 
@@ -35,7 +35,9 @@ def _evaluate(inputs: Inputs) -> list[Measure]:
     single = [s for s in dataset.samples if len(s.damages) == 1]
     for kind in sorted({s.damages[0].type for s in single}):
         part = usable((s for s in single if s.damages[0].type == kind), output)
-        rows += agreement_rows(part, scores, inputs.seed, names=("srcc",), subset=f"type={kind}")
+        rows += agreement_rows(
+            part, scores, inputs.seed, names=("srcc",), subset=f"type={word(kind)}"
+        )
     return rows
 
 

@@ -10,6 +10,7 @@ somewhat below 0.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -37,13 +38,16 @@ def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | S
 def _evaluate(inputs: Inputs) -> list[Measure]:
     output = finite(inputs.outputs[Need("features")], "features are")
     found = usable(inputs.dataset.samples, output)
-    n_contents = len(set(found.contents))
-    few = n_contents < FEW_CONTENTS
-    if why := _impossible(found, n_contents):
+    # Of the dataset, not of what this model could use: all models share the splits.
+    contents = {s.id: s.content for s in inputs.dataset.samples if s.label is not None}
+    few = len(set(contents.values())) < FEW_CONTENTS
+    if why := _impossible(found, len(set(found.contents))):
         row = partial(_row, found, split=_OUT if few else _MEDIAN, why=why)
         return [row(name, None) for name in (*metrics.METRICS, "alpha")]
     heads = Heads(found.values, found.labels, found.contents)
-    return (_leave_one_out if few else _random_splits)(found, heads, inputs.seed)
+    if few:
+        return _leave_one_out(found, heads, inputs.seed)
+    return _random_splits(found, heads, contents, inputs.seed)
 
 
 def _leave_one_out(found: Usable, heads: Heads, seed: int) -> list[Measure]:
@@ -61,40 +65,51 @@ def _leave_one_out(found: Usable, heads: Heads, seed: int) -> list[Measure]:
     return [*rows, _row(found, "alpha", alpha, _OUT, remark, scores)]
 
 
-def _random_splits(found: Usable, heads: Heads, seed: int) -> list[Measure]:
-    ids, labels = [s.id for s in found.samples], found.labels
-    row = {name: i for i, name in enumerate(ids)}
+def _random_splits(
+    found: Usable, heads: Heads, contents: dict[str, str], seed: int
+) -> list[Measure]:
+    labels, row = found.labels, {s.id: i for i, s in enumerate(found.samples)}
     fitted: list[Head] = []
     estimates: dict[str, list[metrics.Estimate]] = defaultdict(list)
     predicted: dict[str, list[float]] = defaultdict(list)
-    contents = {s.id: s.content for s in found.samples}
     for split in content_splits(contents, N_SPLITS, (0.7, 0.1, 0.2), seed):
         train, validation, test = (
-            np.array([row[name] for name in part])
+            np.array([row[name] for name in part if name in row])
             for part in (split.train, split.validation, split.test)
         )
         fitted.append(heads.fit(train, validation))
         values = fitted[-1].predict(found.values[test])
         for name, estimate in metrics.agreement(values, labels[test])[0].items():
             estimates[name].append(estimate)
-        for name, value in zip(split.test, values, strict=True):
-            predicted[name].append(float(value))
+        for i, value in zip(test, values, strict=True):
+            predicted[found.samples[i].id].append(float(value))
     # What is stored of a sample is its mean over the splits that test it.
     scores = {name: float(np.mean(values)) for name, values in sorted(predicted.items())}
+    failed = found.n_failed
+    tested = [i for i, s in enumerate(found.samples) if s.id in scores]
+    untested = len(found.samples) - len(tested)
+    never = f"{untested} in no test part" if untested else None
+    found = replace(
+        found,
+        samples=tuple(found.samples[i] for i in tested),
+        values=found.values[tested],
+        remark=join(found.remark, never),
+    )
     remark = edge_remark(fitted)
     rows = []
-    for name in metrics.METRICS:
-        defined, why = _defined(estimates[name])
+    for pooled in agreement_rows(found, scores, seed, note="mean test predictions held fixed"):
+        defined, why = _defined(estimates[pooled.metric])
         median = float(np.median(defined)) if defined else None
-        rows.append(_row(found, name, median, _MEDIAN, join(why, remark), scores))
+        measured = _row(found, pooled.metric, median, _MEDIAN, join(why, remark), scores)
+        low, high, method = pooled.ci_low, pooled.ci_high, pooled.ci_method
+        rows.append(replace(measured, ci_low=low, ci_high=high, ci_method=method))
     defined, why = _defined(estimates["srcc"])
     spread = float(np.std(defined, ddof=1)) if len(defined) > 1 else None
     alpha = float(np.median([head.alpha for head in fitted]))
-    return [
-        *rows,
-        _row(found, "srcc_split_sd", spread, _MEDIAN, join(why, remark), scores),
-        _row(found, "alpha", alpha, _MEDIAN, remark, scores),
-    ]
+    rows.append(_row(found, "srcc_split_sd", spread, _MEDIAN, join(why, remark), scores))
+    rows.append(_row(found, "alpha", alpha, _MEDIAN, remark, scores))
+    # A sample that no split tests has not failed.
+    return [replace(row, n_failed=failed) for row in rows]
 
 
 def _impossible(found: Usable, n_contents: int) -> str | None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from ..records import Row
+from ..records import NOT_APPLICABLE, Row
 from .groups import group
 from .layout import Column, Line, Table
 from .parts import COUNT, RANK
@@ -38,6 +38,8 @@ def as_text(rows: Iterable[Row], width: int = PIPED, color: bool = False) -> str
         file=text, width=width, force_terminal=color, highlight=False, legacy_windows=False
     )
     for found in group(rows):
+        if not found.entries and any(NOT_APPLICABLE in entry.marks for entry in found.absent):
+            continue  # a protocol that was not meant for this dataset; the page lists it
         for table in tables(found):
             if not table.folded:
                 _print(console, table)

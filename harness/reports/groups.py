@@ -31,6 +31,8 @@ class Key(NamedTuple):
     split: str
     protocol_version: str
     protocol_options: str
+    decoding: str
+    others: str
     images_hash: str
     labels_hash: str
     label_kind: str

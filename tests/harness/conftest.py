@@ -31,6 +31,7 @@ CELL = Cell(
     decoding="exif-srgb@1",
     precision="float32",
     device="cpu",
+    max_pixels=100_000_000,
     libraries=(("torch", "2.0"),),
 )
 

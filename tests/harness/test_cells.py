@@ -83,7 +83,7 @@ def test_the_rest_of_the_cell_changes_the_key(tiny):
         key(replace(tiny, name="tinier")),
         key(replace(tiny, samples=tiny.samples[:-1])),
         key(operation="features"),
-        key(reducer="mean@1"),
+        key(reducer="mask-stats@1"),
         key(decoding="e"),
         key(device="cuda"),
         key(fit="f"),

@@ -238,7 +238,8 @@ def test_run_from_a_suite_file(cli, table, tmp_path):
     assert cli("run", suite, "--out", tmp_path / "out")[0] == 0
     rows = read_records(tmp_path / "out" / "records")
     assert {(row.options, row.seed) for row in rows} == {('{"scale":2}', 3)}
-    assert "not both" in refused(cli("run", suite, "--models", "brightness"))
+    for extra in (("--models", "brightness"), ("--seed", 1), ("--root", tmp_path)):
+        assert "a suite file names" in refused(cli("run", suite, *extra))
 
 
 def test_run_with_bad_names_goes_on_and_fails_only_if_nothing_came_of_it(cli, table, tmp_path):

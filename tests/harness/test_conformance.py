@@ -111,7 +111,8 @@ def test_changed_input():
             image.copy_(255 - image)
         return means(images)
 
-    assert "score: leaves its input alone" in problems(Scores(inverts))
+    found = problems(Scores(inverts))
+    assert "changes the images that it is given" in found["score: shape and type"]
 
 
 @pytest.mark.parametrize(

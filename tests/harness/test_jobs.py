@@ -66,7 +66,7 @@ def test_what_cannot_be_used_costs_its_own_rows(go, register, tiny, tmp_path):
 def test_options_reach_the_model_its_rows_and_its_path(go, register, tiny, tmp_path):
     class Scaled(Sharpness):
         def __init__(self, factor: float = 1.0) -> None:
-            super().__init__("scaled")
+            super().__init__("scaled", options=None)
             self.factor = factor
 
         def score(self, images: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -84,7 +84,7 @@ def test_options_reach_the_model_its_rows_and_its_path(go, register, tiny, tmp_p
 def test_a_path_is_an_option_like_any_other(go, register, tiny):
     class Weighted(Sharpness):
         def __init__(self, weights: Path) -> None:
-            super().__init__("weighted")
+            super().__init__("weighted", options=None)
 
     register("models", "weighted", Weighted)
     frame = go([load_model("weighted", weights=Path("w.safetensors"))], [tiny])

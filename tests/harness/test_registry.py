@@ -145,7 +145,7 @@ def test_what_is_no_model(register):
 @pytest.mark.parametrize("family", [False, True])
 def test_a_wrong_option_is_a_value_error(register, family):
     def load(name: str = "sharpness", *, size: int = 1) -> Sharpness:
-        return Sharpness(name)
+        return Sharpness(name, options=None)
 
     make(register, Family(load, "s") if family else load)
     name = "thing:x" if family else "thing"

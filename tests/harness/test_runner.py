@@ -199,3 +199,17 @@ def test_without_out_nothing_but_the_cache_is_written(go, tiny, tmp_path, monkey
     before = set(tmp_path.iterdir())
     go([Sharpness()], [tiny])
     assert set(tmp_path.iterdir()) - before == {tmp_path / "cache"}
+
+
+def test_an_object_whose_options_are_unknown_is_refused(go, tiny):
+    with pytest.raises(ValueError, match="names no options"):
+        go([Sharpness(options=None)], [tiny])
+
+
+def test_files_replaced_behind_a_dataset_are_seen(go, tiny):
+    (before,) = rows_of(go([Sharpness()], [tiny]), subset="all").to_dict("records")
+    path = tiny.samples[0].source.path
+    path.write_bytes(tiny.samples[-1].source.path.read_bytes())
+    (after,) = rows_of(go([Sharpness()], [tiny]), subset="all").to_dict("records")
+    assert before["images_hash"] != after["images_hash"]
+    assert before["value"] != after["value"]

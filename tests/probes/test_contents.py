@@ -141,6 +141,6 @@ def test_a_broken_photograph_fails_when_it_is_read(tmp_path):
     (tmp_path / "half.png").write_bytes((tmp_path / "whole.png").read_bytes()[:4000])
     half, whole = folder(tmp_path)
     assert whole.image().shape == (3, 90, 90)
-    with pytest.raises(ValueError, match=r"content 'half': .*half\.png: ") as caught:
+    with pytest.raises(ValueError, match=r"content 'half': ") as caught:
         half.image()
     assert "\n" not in str(caught.value)
