@@ -68,10 +68,10 @@ class ResNet50:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--pairs", type=int, default=1000, help="images for PSNR")
-    options.add_argument("--images", type=int, default=40, help="images for ResNet-50")
-    options.add_argument("--width", type=int, default=512)
-    options.add_argument("--height", type=int, default=384)
+    options.add_argument("--pairs", type=int, default=2000, help="images for PSNR")
+    options.add_argument("--images", type=int, default=20, help="images for ResNet-50")
+    options.add_argument("--width", type=int, default=1024)
+    options.add_argument("--height", type=int, default=768)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--workers", type=int, default=cores())
     given = options.parse_args()
@@ -168,11 +168,13 @@ def decoded(path: str) -> torch.Tensor:
 def photographs(folder: Path, n: int, width: int, height: int) -> None:
     """JPEGs of smooth scenes with noise: a reference and its damaged images for each scene."""
     rng = np.random.default_rng(0)
+    noise = rng.standard_normal((height, width, 3), np.float32)
     for scene in range(-(-n // LEVELS)):
         coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
         base = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.float32)
         for level in range(LEVELS + 1):
-            noisy = base + (4 + 4 * level) * rng.standard_normal(base.shape, np.float32)
+            moved = np.roll(noise, rng.integers(0, height), axis=0)
+            noisy = base + (4 + 4 * level) * moved
             image = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
             image.save(folder / f"{scene}_{level}.jpg", quality=90)
 
