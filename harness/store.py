@@ -3,27 +3,29 @@
 A part is one safetensors file, ``000003-<first 16 hex of its SHA-256>.safetensors``, written
 to a temporary name, flushed to disk and renamed: it is there whole or not at all, a kill
 costs only results not yet in a part, and two processes never overwrite each other. A part
-whose bytes do not match its name is set aside and its samples are computed again.
+whose bytes do not match its name is set aside and its samples are computed again. The parts of
+a large cell are merged into one when it is read, which is then mapped into memory.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from .canonical import canonical_json
 from .cells import Cell
+from .part_file import checksum, read_part, write_part
+
+MAPPED = 8 << 20  # bytes of a cell from which on it is mapped into memory
 
 
 class StoreError(Exception):
@@ -35,7 +37,9 @@ class Output:
     """What a cell holds. Row i of ``values`` belongs to ``ids[i]``; failed ids are in neither."""
 
     ids: tuple[str, ...]
-    values: np.ndarray  # float64 [N] of scores, float32 [N, V, D] of features, [N, K] of statistics
+    # float64 [N] of scores, float32 [N, V, D] of features (which may be a read-only memory map
+    # of gigabytes), [N, K] of statistics
+    values: np.ndarray
     failures: Mapping[str, str]  # id → reason
     warnings: Mapping[str, str] = field(default_factory=dict)  # id → what to know of its pixels
 
@@ -66,7 +70,7 @@ class CellFiles:
         """Ids that need not be computed again: results and, unless retried, failures."""
         return frozenset(
             name
-            for part in self._parts()
+            for part in self._parts().values()
             for name in (part.ids if retry_failed else (*part.ids, *part.failures))
         )
 
@@ -76,20 +80,36 @@ class CellFiles:
         An id that two processes wrote counts once. Rows of another shape than that of the
         first id are failures: a model's features have one shape.
         """
-        parts = list(self._parts())
-        rows = {name: part.values[i] for part in parts for i, name in enumerate(part.ids)}
+        parts = self._parts()
+        if len(parts) == 1:
+            (part,) = parts.values()
+            if list(part.ids) == sorted(part.ids):
+                return part
+        rows = {name: part.values[i] for part in parts.values() for i, name in enumerate(part.ids)}
+        rows = {name: rows[name] for name in sorted(rows)}
         failures = {
-            name: why for part in parts for name, why in part.failures.items() if name not in rows
+            name: why
+            for part in parts.values()
+            for name, why in part.failures.items()
+            if name not in rows
         }
         if rows:
-            shape = rows[first := min(rows)].shape
-            for name in [name for name, row in rows.items() if row.shape != shape]:
+            first, row = next(iter(rows.items()))
+            for name in [name for name in rows if rows[name].shape != row.shape]:
                 found = list(rows.pop(name).shape)
-                failures[name] = f"shape {found}, where {first} has {list(shape)}"
-        warned = {name: why for part in parts for name, why in part.warnings.items()}
-        ids = sorted(rows)
-        values = np.stack([rows[name] for name in ids]) if ids else np.empty(0)
-        return Output(tuple(ids), values, failures, warned)
+                failures[name] = f"shape {found}, where {first} has {list(row.shape)}"
+        warned = {name: why for part in parts.values() for name, why in part.warnings.items()}
+        if sum(row.nbytes for row in rows.values()) > MAPPED:
+            try:
+                self._write(list(rows), rows.values(), failures, warned)
+            except StoreError as error:
+                warnings.warn(f"{error}; it is read into memory", stacklevel=2)
+            else:
+                for path in parts:
+                    path.unlink(missing_ok=True)
+                return self.read()
+        values = np.stack(list(rows.values())) if rows else np.empty(0)
+        return Output(tuple(rows), values, failures, warned)
 
     def write_part(
         self,
@@ -99,20 +119,31 @@ class CellFiles:
         warned: Mapping[str, str] | None = None,
     ) -> None:
         """Commit one part. Raises StoreError if it cannot be written."""
-        tensors = {} if values is None else {"values": np.ascontiguousarray(values)}
+        self._write(ids, () if values is None else values, failures, warned or {})
+
+    def _write(
+        self,
+        ids: Sequence[str],
+        rows: Iterable[np.ndarray],
+        failures: Mapping[str, str],
+        warned: Mapping[str, str],
+    ) -> None:
         about = {
             "ids": json.dumps(list(ids)),
             "failures": json.dumps(dict(failures)),
-            "warnings": json.dumps(dict(warned or {})),
+            "warnings": json.dumps(dict(warned)),
         }
-        data = save(tensors, metadata=about)
-        name = f"{self._next_number():06d}-{_checksum(data)}.safetensors"
+        number = self._next_number()
+
+        def write(file: BinaryIO) -> str:
+            return f"{number:06d}-{write_part(file, about, rows, len(ids))}.safetensors"
+
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             note = self.folder / "cell.json"
             if not note.exists():
                 write_atomic(note, (canonical_json(asdict(self._cell)) + "\n").encode())
-            write_atomic(self.folder / name, data)
+            _publish(self.folder, write)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             why = "the disk is full" if full else error.strerror or error
@@ -127,47 +158,68 @@ class CellFiles:
         files = self._files()
         return int(files[-1].name.partition("-")[0]) + 1 if files else 0
 
-    def _parts(self) -> Iterator[Output]:
-        for path in self._files():
+    def _parts(self) -> dict[Path, Output]:
+        """The sound parts; those of a large cell are mapped, not read."""
+        while True:
+            files = self._files()
             try:
-                data = path.read_bytes()
-                if f"-{_checksum(data)}." not in path.name:
-                    set_aside = path.with_suffix(".damaged")
-                    path.rename(set_aside)
-                    warnings.warn(f"{set_aside}: damaged, computed again", stacklevel=3)
-                    continue
-            except FileNotFoundError:  # another process has set it aside
-                continue
-            yield _parse(data)
+                mapped = sum(path.stat().st_size for path in files) > MAPPED
+                sound = [path for path in files if self._sound(path)]
+                return {path: _read(path, mapped) for path in sound}
+            except FileNotFoundError:
+                # Another process has merged parts, or has set one aside: look again.
+                if files == self._files():
+                    raise
+
+    def _sound(self, path: Path) -> bool:
+        """Whether the part's bytes are those that its name says; if not, it is set aside."""
+        status = path.stat()
+        seen = (str(path), status.st_size, status.st_mtime_ns)
+        if seen in _verified:
+            return True
+        if f"-{checksum(path)}." in path.name:
+            _verified.add(seen)
+            return True
+        set_aside = path.with_suffix(".damaged")
+        path.rename(set_aside)
+        warnings.warn(f"{set_aside}: damaged, computed again", stacklevel=4)
+        return False
+
+
+_verified: set[tuple[str, int, int]] = set()  # parts whose bytes this process has checked
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write ``data`` so that ``path`` holds either all of it or what it held before."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+
+    def write(file: BinaryIO) -> str:
+        file.write(data)
+        return path.name
+
+    _publish(path.parent, write)
+
+
+def _publish(folder: Path, write: Callable[[BinaryIO], str]) -> None:
+    """Let ``write`` fill a file in ``folder``, which then gets the name that it returns."""
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            name = write(file)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        os.replace(temporary, folder / name)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def _parse(data: bytes) -> Output:
+def _read(path: Path, mapped: bool) -> Output:
     try:
-        values = load(data).get("values", np.empty(0))
-        size = int.from_bytes(data[:8], "little")
-        about = json.loads(data[8 : 8 + size])["__metadata__"]
+        values, about = read_part(path, mapped)
         ids, failures, warned = (json.loads(about[k]) for k in ("ids", "failures", "warnings"))
-    except (SafetensorError, KeyError, ValueError) as error:  # the checksum matched
+    except (KeyError, ValueError) as error:  # the checksum matched
         raise StoreError(
             f"a part that this version cannot read: {error!r}; empty the cache"
         ) from error
     return Output(tuple(ids), values, failures, warned)
-
-
-def _checksum(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]

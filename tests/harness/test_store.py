@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import os
 from dataclasses import replace
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 
 from harness import store
 from harness.store import CellFiles, Store, StoreError, write_atomic
@@ -97,6 +99,67 @@ def test_rows_of_another_shape_are_failures(files):
     assert output.failures["c"] == "shape [1, 4], where a has [1, 3]"
 
 
+def features(start: int, stop: int) -> tuple[list[str], np.ndarray]:
+    names = [f"image{i:03d}" for i in range(start, stop)]
+    return names, np.arange(start, stop, dtype=np.float32).repeat(6).reshape(-1, 2, 3)
+
+
+def test_a_large_cell_is_merged_and_mapped_and_reads_as_a_small_one(files, monkeypatch):
+    for start, stop in ((40, 60), (0, 20), (20, 41)):  # one id twice
+        files.write_part(*features(start, stop), {"bad": "why"}, {"image003": "alpha dropped"})
+    small = files.read()
+    assert not isinstance(small.values, np.memmap)
+    monkeypatch.setattr(store, "MAPPED", 100)
+    large = files.read()
+    assert isinstance(large.values, np.memmap)
+    assert not large.values.flags.writeable
+    assert large.values.tobytes() == small.values.tobytes() == features(0, 60)[1].tobytes()
+    assert replace(large, values=0) == replace(small, values=0)
+    assert len(list(files.folder.glob("*.safetensors"))) == 1
+    assert files.done() == {*small.ids, "bad"}
+    names, values = safetensors_of(files)
+    assert names == list(small.ids)
+    np.testing.assert_array_equal(values, small.values)
+    files.write_part(*features(60, 61), {})  # more may come later
+    assert files.read().ids == (*small.ids, "image060")
+    assert len(list(files.folder.glob("*.safetensors"))) == 1
+
+
+def safetensors_of(files: CellFiles) -> tuple[list[str], np.ndarray]:
+    """What the library that defines the format reads."""
+    (path,) = files.folder.glob("*.safetensors")
+    with safe_open(path, "numpy") as file:
+        return json.loads(file.metadata()["ids"]), file.get_tensor("values")
+
+
+def test_a_large_cell_on_a_full_disk_is_read_all_the_same(files, monkeypatch):
+    files.write_part(*features(0, 20), {})
+    files.write_part(*features(20, 30), {})
+    monkeypatch.setattr(store, "MAPPED", 100)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store.os, "fsync", full)
+    with pytest.warns(UserWarning, match="the disk is full.*read into memory"):
+        output = files.read()
+    assert output.values.tobytes() == features(0, 30)[1].tobytes()
+    assert len(list(files.folder.glob("*.safetensors"))) == 2
+
+
+def test_a_merge_that_was_killed_before_the_small_parts_were_removed(files, monkeypatch):
+    files.write_part(*features(0, 20), {})
+    files.write_part(*features(20, 30), {})
+    monkeypatch.setattr(store, "MAPPED", 100)
+    with monkeypatch.context() as context:
+        context.setattr(store.Path, "unlink", lambda *_, **__: None)
+        context.setattr(files, "read", lambda: None)
+        CellFiles.read(files)
+    assert len(list(files.folder.glob("*.safetensors"))) == 3
+    assert files.read().values.tobytes() == features(0, 30)[1].tobytes()
+    assert len(list(files.folder.glob("*.safetensors"))) == 1
+
+
 def test_cells_do_not_mix(tmp_path):
     root = Store(tmp_path)
     write(root.cell(CELL), 0, 3)
@@ -172,8 +235,10 @@ def test_a_damaged_part_is_set_aside_and_computed_again(files, damage):
 def test_a_part_that_another_process_has_just_set_aside_is_no_error(files, monkeypatch):
     write(files, 0, 3)
     gone = files.folder / "000007-0123456789abcdef.safetensors"
-    monkeypatch.setattr(files, "_files", lambda: [*files.folder.glob("*.safetensors"), gone])
-    assert len(files.done()) == 3
+    real = files._files
+    listings = iter([[*real(), gone]])
+    monkeypatch.setattr(files, "_files", lambda: next(listings, real()))
+    assert sorted(found(files).values()) == [0, 1, 2]
 
 
 # Several writers -------------------------------------------------------------------------
