@@ -121,6 +121,12 @@ def run(
     protocols: Annotated[list[str] | None, typer.Option("--protocols", help="Names.")] = None,
     out: Out = Path("results/run"),
     root: Annotated[Path | None, typer.Option(help="Folder of the datasets' images.")] = None,
+    dataset_option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE, for the datasets, e.g. better=lower.")
+    ] = None,
+    protocol_option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE, for the protocols.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes all that is drawn; default 0.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; default: every core.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
@@ -132,16 +138,22 @@ def run(
 
     given = {"models": _names(models), "datasets": _names(datasets), "protocols": _names(protocols)}
     if suite is not None:
-        if any(given.values()) or seed is not None or root is not None:
-            _fail("a suite file names models, datasets, protocols, seed and roots itself")
+        others = (*given.values(), root, seed, dataset_option, protocol_option)
+        if any(other not in (None, []) for other in others):
+            _fail("a suite file names models, datasets, protocols, options, seed and roots itself")
         plan = read_suite(suite)
     else:
         if not given["models"] or not given["datasets"]:
             _fail("name --models and --datasets, or give a suite file")
         content: dict[str, Any] = {k: v for k, v in given.items() if v}
+        at = {"root": str(root)} if root else {}
         content["datasets"] = [
-            {"name": n, "root": str(root)} if root else {"name": n} for n in given["datasets"]
+            {"name": n, **at, **_options(dataset_option)} for n in given["datasets"]
         ]
+        if given["protocols"]:
+            content["protocols"] = [
+                {"name": n, **_options(protocol_option)} for n in given["protocols"]
+            ]
         plan = make_suite("run", {**content, "seed": seed or 0})
     show(plan, out, workers=workers, device=device, cache=cache, retry_failed=retry_failed)
 

@@ -10,18 +10,21 @@ _NAMES = ("none", "content", "images", "labels")
 
 
 def contamination(card: ModelCard, *datasets: Dataset) -> str:
-    """The strongest of none, content, images, labels; "unknown" where nothing is declared.
+    """The strongest of none, content, images, labels; "unknown" where nothing is declared, or
+    where images may be those of any dataset.
 
     ``datasets`` are all that a number rests on: the one at hand and those of fitted heads.
     """
     if card.trained_on is None:
+        return "unknown"
+    if card.trained_on and any(dataset.known_as is None for dataset in datasets):
         return "unknown"
     seen = (
         # Pseudo-labels of a dataset are its labels where the dataset has no others.
         3 if t.role == "pseudo" and dataset.label_kind == "pseudo" else _STRENGTH[t.role]
         for dataset in datasets
         for t in card.trained_on
-        if _plain(t.dataset) == _plain(dataset.name)
+        if _plain(t.dataset) in map(_plain, (dataset.name, *(dataset.known_as or ())))
     )
     return _NAMES[max(seen, default=0)]
 

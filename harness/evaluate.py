@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import records
@@ -13,44 +12,59 @@ from .canonical import canonical_json
 from .contamination import contamination
 from .errors import one_line
 from .executors.threads import one_thread
-from .jobs import Job
+from .jobs import Job, Refused
 from .model import Model
 from .protocols.base import Inputs, Measure, Need, Protocol, Skip
 from .sample import Dataset
 from .store import Output
 
+Published = Callable[[records.Row], tuple[float, str] | None]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all records of a run share. Per-sample scores are written below ``folder``."""
+
+    seed: int
+    folder: Path | None
+    decoding: str  # the policy's name
+    published: Published = lambda row: None  # value and source, for rows that a paper has
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The record of a job, and what takes part in comparisons of models: its headline."""
+
+    job: Job
+    record: records.Record
+    headline: Measure | None
+
 
 def evaluate(
-    job: Job,
-    outputs: Mapping[Need, Output] | None,
-    seed: int,
-    folder: Path | None,
-    decoding: str,
-    device: str,
-) -> records.Record:
+    job: Job, outputs: Mapping[Need, Output] | None, context: Context, device: str
+) -> Evaluated:
     """The record of ``job``; ``outputs`` is None where it is skipped.
 
-    Per-sample scores are written below ``folder`` if there is one. A protocol that fails
-    becomes a row with the reason.
+    A protocol that fails becomes a row with the reason.
     """
     if outputs is None:
         assert not isinstance(job.needs, tuple)
-        measures, failures = [_nothing(job, job.needs.reason)], {}
+        measures, failures = [nothing(job, job.needs.reason)], {}
         if isinstance(job.needs, Skip):
             measures = [replace(measures[0], marks=(records.NOT_APPLICABLE,))]
     else:
-        measures = _measure(job, outputs, seed)
+        measures = _measure(job, outputs, context.seed)
         failures = {
             need.operation + (f" on {need.dataset}" if need.dataset else ""): dict(output.failures)
             for need, output in outputs.items()
         }
     others = {n.dataset: job.dataset_of(n) for n in outputs or () if n.dataset is not None}
-    row = partial(
-        _row, job, seed=seed, folder=folder, decoding=decoding, device=device, others=others
-    )
-    rows = tuple(row(measure) for measure in measures)
+    rows = tuple(row(job, measure, context, device, others) for measure in measures)
     warned = {i: why for o in (outputs or {}).values() for i, why in o.warnings.items()}
-    return records.Record(rows, failures, job.model_slug, job.protocol_slug, warned)
+    record = records.Record(rows, failures, job.model_slug, job.protocol_slug, warned)
+    first = job.protocol.headline if isinstance(job.protocol, Protocol) else None
+    headlines = (m for m in measures if m.metric == first and m.subset == "all" and m.scores)
+    return Evaluated(job, record, next(headlines, None))
 
 
 def _measure(job: Job, outputs: Mapping[Need, Output], seed: int) -> list[Measure]:
@@ -61,15 +75,15 @@ def _measure(job: Job, outputs: Mapping[Need, Output], seed: int) -> list[Measur
     inputs = Inputs(job.model.card, job.dataset, outputs, others, seed)
     try:
         with one_thread():  # BLAS results depend on the number of threads
-            measures = [_checked(measure) for measure in job.protocol.evaluate(inputs)]
+            measures = [checked(measure) for measure in job.protocol.evaluate(inputs)]
         if not measures:
             raise ValueError("it measured nothing")
         return measures
     except Exception as error:
-        return [_nothing(job, f"{job.protocol_name} failed: {one_line(error)}")]
+        return [nothing(job, f"{job.protocol_name} failed: {one_line(error)}")]
 
 
-def _checked(m: Measure) -> Measure:
+def checked(m: Measure) -> Measure:
     """``m`` in plain numbers, which all have a form in JSON; a value that is none is no value."""
     value, low, high = (
         None if x is None or not math.isfinite(x) else float(x)
@@ -87,25 +101,20 @@ def _checked(m: Measure) -> Measure:
     )
 
 
-def _nothing(job: Job, reason: str) -> Measure:
+def nothing(job: Job, reason: str) -> Measure:
     """The row of a job without a number."""
     known = isinstance(job.dataset, Dataset)
     n = len(job.dataset.samples) if known else 0  # type: ignore[union-attr]
-    headline = job.protocol.headline if isinstance(job.protocol, Protocol) else "none"
+    headline = "none" if isinstance(job.protocol, Refused) else job.protocol.headline
     return Measure(headline, None, n, 0, n, reason=reason)
 
 
-def _row(
-    job: Job,
-    m: Measure,
-    *,
-    seed: int,
-    folder: Path | None,
-    decoding: str,
-    device: str,
-    others: Mapping[str, Dataset],
+def row(
+    job: Job, m: Measure, context: Context, device: str, others: Mapping[str, Dataset]
 ) -> records.Row:
+    """The row of ``m``; ``others`` are the datasets it rests on besides the job's."""
     card = job.model.card if isinstance(job.model, Model) else None
+    folder = context.folder
     data = job.dataset if isinstance(job.dataset, Dataset) else None
     marks = list(m.marks)
     involved = [d for d in (data, *others.values()) if d is not None]
@@ -115,7 +124,7 @@ def _row(
         marks.append("circular")
     if card is not None and card.control:
         marks.append("control")
-    return records.Row(
+    found = records.Row(
         model=job.model_label,
         model_version=card.version if card else "",
         weights=card.weights_hash if card else "",
@@ -125,12 +134,12 @@ def _row(
         images_hash=data.images_hash if data else "",
         labels_hash=data.labels_hash if data else "",
         label_kind=data.label_kind if data else "none",
-        decoding=decoding,
+        decoding=context.decoding,
         device=device,
         others=canonical_json({n: [d.images_hash, d.labels_hash] for n, d in others.items()}),
         protocol=job.protocol_name.name,
         protocol_options=canonical_json(job.protocol_name.options),
-        protocol_version=job.protocol.version if isinstance(job.protocol, Protocol) else "",
+        protocol_version="" if isinstance(job.protocol, Refused) else job.protocol.version,
         split=m.split,
         subset=m.subset,
         metric=m.metric,
@@ -141,7 +150,7 @@ def _row(
         n_expected=m.n_expected,
         n_scored=m.n_scored,
         n_failed=m.n_failed,
-        seed=seed,
+        seed=context.seed,
         published=None,
         published_source=None,
         contamination=contamination(card, *involved) if card and data else "unknown",
@@ -149,3 +158,5 @@ def _row(
         scores=records.write_scores(folder, m.scores) if folder and m.scores else None,
         reason=m.reason,
     )
+    value, source = context.published(found) or (None, None)
+    return replace(found, published=value, published_source=source)

@@ -20,8 +20,9 @@ from .images import Decoded, DecodePolicy, Failure, too_large
 from .model import PAIR_OPERATIONS, Model
 from .operate import operate
 from .parts import Parts, Result
+from .randomness import seed_all
 from .sample import Pair, Sample
-from .store import Store, StoreError
+from .store import OUT_OF_MEMORY, Store, StoreError
 from .stream import stream
 
 BATCH, BATCH_BYTES, WAITING_BYTES = 16, 12_000_000, 48_000_000
@@ -130,7 +131,8 @@ class _Line:
         known = [w for member in decoded for w in member.warnings]
         warning = "; ".join(dict.fromkeys(known))
         item = _Item(name, tuple(m.image for m in decoded), sample, warning)
-        if not self.task.model.card.batch_invariant:
+        card = self.task.model.card
+        if not (card.batch_invariant and card.deterministic):
             self._compute([item])
             return
         shape = tuple(image.shape for image in item.images)
@@ -156,6 +158,8 @@ class _Line:
         return too_large(width, height) if width * height > limit else None
 
     def _compute(self, items: list[_Item]) -> None:
+        if not self.task.model.card.deterministic:
+            seed_all(self.task.cell.key, items[0].name)
         try:
             results = operate(
                 self.task.model,
@@ -169,7 +173,8 @@ class _Line:
                 for item in items:
                     self._compute([item])
             else:
-                self._add(items[0].name, one_line(error))
+                lack = f"{OUT_OF_MEMORY}: " if _no_memory(error) else ""
+                self._add(items[0].name, lack + one_line(error))
             return
         for item, result in zip(items, results, strict=True):
             self._add(item.name, result, item.warning)
@@ -185,6 +190,12 @@ class _Item:
     images: tuple[torch.Tensor, ...]
     sample: Sample
     warning: str
+
+
+def _no_memory(error: Exception) -> bool:
+    """Whether memory was lacking: another time or another machine may have it."""
+    known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return known or "can't allocate memory" in str(error)
 
 
 def _bytes(items: Sequence[_Item]) -> int:

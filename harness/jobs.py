@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ from .canonical import canonical_json, slug
 from .datasets import load_dataset
 from .errors import message, one_line
 from .model import Model, Unavailable, operations
-from .protocols.base import Need, Protocol, Skip
+from .protocols.base import EVERY_OTHER, Comparison, Need, Protocol, Skip
 from .registry import BrokenPlugin, load_model, load_protocol
 from .sample import Dataset
 from .suite import Named, Suite
@@ -33,8 +33,9 @@ class Job:
     protocol_name: Named
     model: Model | Refused
     dataset: Dataset | Refused
-    protocol: Protocol | Refused
+    protocol: Protocol | Comparison | Refused
     find: Callable[[str], Dataset | Refused]  # other datasets, by name
+    others: tuple[str, ...] = ()  # the names of the suite's other datasets
 
     @cached_property
     def needs(self) -> tuple[Need, ...] | Skip | Refused:
@@ -45,16 +46,35 @@ class Job:
             return self.dataset
         if isinstance(self.protocol, Refused):
             return self.protocol
+        assert isinstance(self.protocol, Protocol)
         try:
             needs = self.protocol.needs(operations(self.model), self.dataset)
         except Exception as error:
             return Refused(f"{self.protocol_name} failed: {one_line(error)}")
-        for need in needs if isinstance(needs, tuple) else ():
+        if not isinstance(needs, tuple):
+            return needs
+        needs = tuple(each for need in needs for each in self._expand(need))
+        for need in needs:
             if need.dataset is not None:
                 other = self.find(need.dataset)
                 if isinstance(other, Refused):
                     return other
+        if not needs:
+            return Skip("the suite has no other labeled dataset")
         return needs
+
+    def _expand(self, need: Need) -> Iterator[Need]:
+        """``need`` itself, or one for each other dataset that it is about.
+
+        One that cannot be used, or has no labels, is left out: it has rows of its own.
+        """
+        if need.dataset != EVERY_OTHER:
+            yield need
+            return
+        for name in self.others:
+            other = self.find(name)
+            if isinstance(other, Dataset) and other.label_kind != "none":
+                yield replace(need, dataset=name)
 
     @property
     def model_label(self) -> str:
@@ -86,8 +106,14 @@ class Job:
         return dataset
 
 
-def resolve(suite: Suite, objects: Mapping[str, Any], device: str = "cpu") -> list[Job]:
-    """Load everything that ``suite`` names, once; ``objects`` are loaded already, by ``key``."""
+def resolve(
+    suite: Suite, objects: Mapping[str, Any], device: str = "cpu"
+) -> tuple[list[Job], list[tuple[Named, Comparison]]]:
+    """Load everything that ``suite`` names, once; ``objects`` are loaded already, by ``key``.
+
+    The jobs of its protocols, and its comparisons. Raises ValueError where there is nothing
+    that could be compared.
+    """
     datasets: dict[str, Dataset | Refused] = {}
 
     def load(kind: str, loader: Callable[..., Any], named: Named) -> Any:
@@ -117,17 +143,28 @@ def resolve(suite: Suite, objects: Mapping[str, Any], device: str = "cpu") -> li
         # One of the suite's own comes first: it may have a root.
         return dataset(next((d for d in suite.datasets if d.name == name), Named(name=name)))
 
-    def protocol(named: Named) -> Protocol:
+    def protocol(named: Named) -> Protocol | Comparison:
         return load_protocol(named.name, **named.options)
 
     models = [_try(model, m) for m in suite.models]
     protocols = [_try(protocol, p) for p in suite.protocols]
-    return [
-        Job(m, d, p, models[i], dataset(d), protocols[k], find)
+    jobs = [
+        Job(
+            *(m, d, p, models[i], dataset(d), protocols[k], find),
+            others=tuple(dict.fromkeys(o.name for o in suite.datasets if o != d)),
+        )
         for i, m in enumerate(suite.models)
         for d in suite.datasets
         for k, p in enumerate(suite.protocols)
+        if not isinstance(protocols[k], Comparison)
     ]
+    if not jobs:
+        raise ValueError(
+            f"{suite.protocols[0]} compares what other protocols measure: add correlation or "
+            "linear-probe to the protocols"
+        )
+    found = zip(suite.protocols, protocols, strict=True)
+    return jobs, [(name, thing) for name, thing in found if isinstance(thing, Comparison)]
 
 
 def key(kind: str, named: Named) -> str:

@@ -11,11 +11,11 @@ import json
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
-DTYPES = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
@@ -38,7 +38,8 @@ def read_part(path: Path, mapped: bool) -> tuple[np.ndarray, dict[str, str]]:
         if "values" not in header:
             return np.empty(0), about
         tensor = header["values"]
-        shape, dtype = tuple(tensor["shape"]), DTYPES[tensor["dtype"]]
+        shape: tuple[int, ...] = tuple(tensor["shape"])
+        dtype: np.dtype[Any] = DTYPES[tensor["dtype"]]
         begin = 8 + size + tensor["data_offsets"][0]
         if mapped:
             return np.memmap(path, dtype, "r", begin, shape), about
@@ -65,10 +66,13 @@ def write_part(
     text = json.dumps(header, separators=(",", ":"), sort_keys=True).encode()
     text += b" " * (-len(text) % 8)  # the tensor starts at a multiple of 8
     seen = hashlib.sha256()
-    pieces = (
-        () if first is None else (np.ascontiguousarray(row).data for row in chain([first], rows))
-    )
-    for piece in chain((len(text).to_bytes(8, "little"), text), pieces):
+
+    def put(piece: bytes) -> None:
         file.write(piece)
         seen.update(piece)
+
+    put(len(text).to_bytes(8, "little"))
+    put(text)
+    for row in () if first is None else chain([first], rows):
+        put(row.tobytes())
     return seen.hexdigest()[:16]

@@ -21,7 +21,7 @@ from .errors import message, one_line
 from .model import Family, Model, ModelCard, Unavailable, operations
 
 if TYPE_CHECKING:
-    from .protocols.base import Protocol
+    from .protocols.base import Comparison, Protocol
 
 Group = Literal["models", "datasets", "protocols", "degradations", "commands"]
 
@@ -126,15 +126,15 @@ def load_model(name: str, **options: Any) -> Model:
     return model
 
 
-def load_protocol(name: str, **options: Any) -> Protocol:
-    """The protocol called ``name``, made with ``options`` where it takes any.
+def load_protocol(name: str, **options: Any) -> Protocol | Comparison:
+    """The protocol or comparison called ``name``, made with ``options`` where it takes any.
 
     Raises UnknownName, BrokenPlugin, or ValueError for bad options.
     """
-    from .protocols.base import Protocol
+    from .protocols.base import Comparison, Protocol
 
     thing = find("protocols", name).load()
-    if isinstance(thing, Protocol):
+    if isinstance(thing, Protocol | Comparison):
         if options:
             raise ValueError(f"protocol {name!r} takes no options, not {', '.join(options)}")
         return thing
@@ -142,6 +142,6 @@ def load_protocol(name: str, **options: Any) -> Protocol:
         protocol = thing(**options)
     except TypeError as error:
         raise ValueError(f"protocol {name!r}: {message(error)}") from error
-    if not isinstance(protocol, Protocol):
+    if not isinstance(protocol, Protocol | Comparison):
         raise BrokenPlugin(f"{name!r} is registered as a protocol and is none")
     return replace(protocol, options=options)

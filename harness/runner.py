@@ -11,8 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tqdm import tqdm
+
 from . import records
-from .evaluate import evaluate
+from .comparing import compare
+from .evaluate import Context, Evaluated, Published, evaluate
 from .header import run_header
 from .images import DecodePolicy
 from .jobs import Job, key, resolve
@@ -78,13 +81,15 @@ def run_suite(
     retry_failed: bool = False,
     progress: bool = True,
     objects: Mapping[str, Any] | None = None,
+    published: Published | None = None,
 ) -> tuple[records.Row, ...]:
     """Run ``suite`` and return its rows; with ``out``, records are written to ``out/records``.
 
     What the ``cache`` folder (default: ``default_cache()``) holds is not computed again.
     ``workers`` (default: every core) are processes that decode and compute side by side on a
     CPU, or that decode for an accelerator. A model, dataset or protocol that cannot be used
-    costs its own rows, which then carry the reason. Raises StoreError if nothing can be
+    costs its own rows, which then carry the reason. ``published`` gives the value and the
+    source of a row that a paper has. Raises StoreError if nothing can be
     written, WorkerDied if a worker was killed; what was finished is kept.
     """
     began = time.time()
@@ -97,22 +102,32 @@ def run_suite(
         retry_failed=retry_failed,
         progress=progress,
     )
-    jobs = resolve(suite, objects or {}, device)
+    jobs, comparisons = resolve(suite, objects or {}, device)
     _refuse_one_place_for_two(jobs)
     computed = compute(jobs, settings)
     target = None if out is None else Path(out) / "records"
     if progress:
         for line in notices(computed.outputs.values()):
             print(line, file=sys.stderr)
+    context = Context(suite.seed, target, settings.policy.name, published or (lambda row: None))
     rows: list[records.Row] = []
-    for job in jobs:
-        outputs = outputs_of(job, settings, computed) if isinstance(job.needs, tuple) else None
-        record = evaluate(
-            job, outputs, suite.seed, target, settings.policy.name, settings.device_of(job)
-        )
+
+    def keep(record: records.Record) -> None:
         if target is not None:
             records.write_record(target, record)
-        rows += sorted(record.rows, key=lambda row: row.order)
+        rows.extend(sorted(record.rows, key=lambda row: row.order))
+
+    of_dataset: dict[str, list[Evaluated]] = {}
+    with tqdm(jobs, desc="evaluating", unit="record", delay=2, disable=not progress) as bar:
+        for job in bar:
+            outputs = outputs_of(job, settings, computed) if isinstance(job.needs, tuple) else None
+            evaluated = evaluate(job, outputs, context, settings.device_of(job))
+            keep(evaluated.record)
+            of_dataset.setdefault(job.dataset_label, []).append(evaluated)
+    for name, comparison in comparisons:
+        for evaluations in of_dataset.values():
+            for record in compare(name, comparison, evaluations, context, settings.device_of):
+                keep(record)
     if out is not None:
         header = run_header(
             seed=suite.seed,

@@ -121,6 +121,8 @@ class Dataset:
     circular: tuple[str, ...] = ()  # models whose own output went into the labels
     head_dataset: str | None = None  # the labelled set on which an encoder's head is fitted
     requires: tuple[str, ...] = field(default=())  # libraries whose version changes the pixels
+    # Other names of these images, in the cards of models trained on them; None: not known.
+    known_as: tuple[str, ...] | None = ()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

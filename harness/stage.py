@@ -113,13 +113,19 @@ def compute_tasks(dataset: Dataset, tasks: list[Task], settings: Settings) -> tu
 def notices(outputs: Iterable[Output]) -> list[str]:
     """One line for each thing to know of the images' pixels, with the images it is true of."""
     about: dict[str, set[str]] = defaultdict(set)
+    failures = 0
     for output in outputs:
+        failures += len(output.failures)
         for name, warning in output.warnings.items():
             about[warning].add(name)
-    return [
+    lines = [
         f"warning: {text}: {min(names)}" + (f" and {len(names) - 1} more" if names[1:] else "")
         for text, names in sorted((text, sorted(found)) for text, found in about.items())
     ]
+    if failures:
+        results = "1 result is a failure" if failures == 1 else f"{failures} results are failures"
+        lines.append(f"note: {results}, kept as such; --retry-failed tries again")
+    return lines
 
 
 def cell_of(job: Job, need: Need, settings: Settings) -> Cell:

@@ -25,6 +25,7 @@ from .canonical import canonical_json
 from .cells import Cell
 from .part_file import checksum, read_part, write_part
 
+OUT_OF_MEMORY = "out of memory"  # a failure that begins so is tried again by the next run
 MAPPED = 8 << 20  # bytes of a cell from which on it is mapped into memory
 
 
@@ -68,11 +69,16 @@ class CellFiles:
 
     def done(self, retry_failed: bool = False) -> frozenset[str]:
         """Ids that need not be computed again: results and, unless retried, failures."""
-        return frozenset(
-            name
-            for part in self._parts().values()
-            for name in (part.ids if retry_failed else (*part.ids, *part.failures))
-        )
+        parts = self._parts().values()
+        done = {name for part in parts for name in part.ids}
+        if not retry_failed:
+            done |= {
+                name
+                for part in parts
+                for name, why in part.failures.items()
+                if not why.startswith(OUT_OF_MEMORY)
+            }
+        return frozenset(done)
 
     def read(self) -> Output:
         """Everything, sorted by id: the order of the parts is a matter of timing.

@@ -9,7 +9,7 @@ default an image's reference, or the image itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -24,11 +24,13 @@ def load_table(
     *,
     title: str | None = None,
     label_kind: LabelKind = "mos",
+    known_as: Sequence[str] | None = None,
     better: Literal["higher", "lower"] = "higher",
 ) -> Dataset:
     """The dataset that ``path`` lists; images are found below ``root`` (default: its folder).
 
-    ``title`` names the dataset.
+    ``title`` names the dataset; ``known_as`` are the names of public datasets that the images
+    come from, if any, so that models trained on those are marked.
     ``better="lower"`` declares DMOS-like labels: they are negated and kept as ``raw_score``.
     A row without a usable label stays in the dataset with no label; a missing image file is
     a failure of that sample later, not here. Raises FileNotFoundError, or ValueError with one
@@ -75,6 +77,7 @@ def load_table(
         name=title or path.stem,
         samples=tuple(samples),
         references=_references(samples, folder),
+        known_as=None if known_as is None else tuple(known_as),
         label_kind=label_kind if any(s.label is not None for s in samples) else "none",
     )
 

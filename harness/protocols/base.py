@@ -1,7 +1,8 @@
 """What a protocol is: a pure function from cell outputs and a manifest to measures.
 
 A protocol says first what it needs of a model on a dataset (or why it does not apply), and
-then turns what the cells hold into measures. It sees no image, no model and no clock.
+then turns what the cells hold into measures. It sees no image, no model and no clock. A comparison
+sees what protocols have measured of all models on one dataset.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ from ..sample import Dataset
 from ..store import Output
 
 
+EVERY_OTHER = "*"  # as the dataset of a need: each other dataset of the suite that has labels
+
+
 @dataclass(frozen=True)
 class Need:
-    """An operation's output: on the dataset at hand, or on another one that is named."""
+    """An operation's output: on the dataset at hand, on another one that is named, or on
+    EVERY_OTHER, in whose place the outputs then hold one need for each of them."""
 
     operation: str
     dataset: str | None = None
@@ -86,4 +91,31 @@ class Protocol:
     headline: str  # the metric that tables rank by
     needs: Callable[[frozenset[str], Dataset], tuple[Need, ...] | Skip]
     evaluate: Callable[[Inputs], list[Measure]]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """What ``protocol`` measured of one model: its headline over all samples, with the scores."""
+
+    label: str  # tells the models of a suite apart
+    protocol: str
+    value: float | None
+    scores: Mapping[str, float]  # sample id → score, higher is better; empty without a value
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A named, versioned comparison of all models of one dataset.
+
+    ``evaluate(dataset, entrants, seed)`` gives the measures of each entrant by its label. It
+    is listed and named beside the protocols, and sees what those of the same run measured.
+    """
+
+    name: str
+    version: str
+    summary: str
+    headline: str
+    evaluate: Callable[[Dataset, tuple[Entrant, ...], int], Mapping[str, list[Measure]]]
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -36,3 +36,13 @@ def test_the_strongest_wins(tiny):
 
 def test_pseudo_labels_are_the_labels_of_a_set_that_has_no_others(tiny):
     assert found(tiny, TrainedOn("tiny", role="pseudo"), label_kind="pseudo") == "labels"
+
+
+def test_other_names_of_the_same_images_count(tiny):
+    seen = TrainedOn("KonIQ-10k", role="labels")
+    assert found(tiny, seen, known_as=("koniq10k",)) == "labels"
+
+
+def test_images_of_any_dataset_may_have_been_seen(tiny):
+    assert found(tiny, TrainedOn("imagenet"), known_as=None) == "unknown"
+    assert found(tiny, known_as=None) == "none"

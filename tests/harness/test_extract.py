@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -282,7 +283,7 @@ def test_an_adapter_that_always_fails_costs_its_own_cell(maker):
 
     broken, fine = maker.run(maker.dataset(70), (Broken(), "score"), (Sharpness(), "score"))
     assert len(broken.failures) == 84
-    assert set(broken.failures.values()) == {"MemoryError"}
+    assert set(broken.failures.values()) == {"out of memory: MemoryError"}
     assert not fine.failures
 
 
@@ -447,3 +448,32 @@ def test_processes_that_decode_ahead_change_nothing(maker, tiny, tmp_path):
         assert (one.ids, one.failures) == (other.ids, other.failures)
         assert one.failures == {"missing": "file not found"}
         assert one.values.tobytes() == other.values.tobytes()
+
+
+def test_a_random_model_draws_by_image_whatever_the_order_or_the_batch(maker):
+    class Random:
+        card = card("random", deterministic=False, batch_invariant=True)
+
+        def score(self, images: Sequence[torch.Tensor]) -> torch.Tensor:
+            drawn = [torch.rand(()) + np.random.rand() + random.random() for _ in images]
+            return torch.stack(drawn).double()
+
+    dataset = maker.dataset(30)
+    (first,) = maker.run(dataset, (Random(), "score"))
+    backwards = replace(dataset, samples=dataset.samples[::-1])
+    (second,) = maker.run(backwards, (Random(), "score"))
+    assert len(set(first.values)) == len(first.ids)
+    assert first.at(second.ids).tolist() == second.values.tolist()
+
+
+def test_what_failed_for_want_of_memory_is_tried_again(maker):
+    class Greedy(Sharpness):
+        def score(self, images: Sequence[torch.Tensor]) -> torch.Tensor:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: 1 bytes")
+
+    (output,) = maker.run(maker.dataset(5), (Greedy(), "score"))
+    assert set(output.failures.values()) == {
+        "out of memory: RuntimeError: DefaultCPUAllocator: can't allocate memory: 1 bytes"
+    }
+    (task,) = maker.tasks(maker.dataset(5), (Greedy(), "score"))
+    assert not Store(maker.folder).cell(task.cell).done()
