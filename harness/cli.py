@@ -33,6 +33,8 @@ class _Commands(TyperGroup):
             return own
         try:
             function = entries("commands")[cmd_name].load()
+            if isinstance(function, typer.Typer):  # a group of commands
+                return typer.main.get_group(function)
         except BrokenPlugin as error:
             reason = str(error)
 

@@ -138,7 +138,7 @@ def row(
         device=device,
         others=canonical_json({n: [d.images_hash, d.labels_hash] for n, d in others.items()}),
         protocol=job.protocol_name.name,
-        protocol_options=canonical_json(job.protocol_name.options),
+        protocol_options=canonical_json(job.protocol_options),
         protocol_version="" if isinstance(job.protocol, Refused) else job.protocol.version,
         split=m.split,
         subset=m.subset,

@@ -96,8 +96,15 @@ class Job:
         return slug(self.model_label, self.options)
 
     @property
+    def protocol_options(self) -> dict[str, Any]:
+        """The protocol's options as it has them, or as the suite asked where there is none."""
+        if isinstance(self.protocol, Refused):
+            return self.protocol_name.options
+        return dict(self.protocol.options)
+
+    @property
     def protocol_slug(self) -> str:
-        return slug(self.protocol_name.name, self.protocol_name.options)
+        return slug(self.protocol_name.name, self.protocol_options)
 
     def dataset_of(self, need: Need) -> Dataset:
         """The dataset on which ``need`` is to be computed."""

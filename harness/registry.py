@@ -144,4 +144,5 @@ def load_protocol(name: str, **options: Any) -> Protocol | Comparison:
         raise ValueError(f"protocol {name!r}: {message(error)}") from error
     if not isinstance(protocol, Protocol | Comparison):
         raise BrokenPlugin(f"{name!r} is registered as a protocol and is none")
-    return replace(protocol, options=options)
+    # One that is made with a folder says what it found there, not where.
+    return protocol if protocol.options else replace(protocol, options=options)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from ..sample import Dataset
+from ..store import Output
 from .agreement import agreement_rows
 from .base import Inputs, Measure, Need, Protocol, Skip, word
 from .outcomes import by_image, finite, usable
 
 
-def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+def scores_needed(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+    """Scores of images or, from a full-reference model, of pairs."""
     if dataset.label_kind == "none":
         return Skip("the dataset has no labels")
     if "score" in operations:
@@ -22,12 +24,15 @@ def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | S
     return Skip("gives no scores")
 
 
-def _evaluate(inputs: Inputs) -> list[Measure]:
-    dataset = inputs.dataset
+def scores_of(inputs: Inputs) -> Output:
+    """What ``scores_needed`` asked for, by image; scores that are not finite are failures."""
     if Need("score") in inputs.outputs:
-        output = finite(inputs.outputs[Need("score")], "score is")
-    else:
-        output = by_image(finite(inputs.outputs[Need("score_pair")], "score is"), dataset)
+        return finite(inputs.outputs[Need("score")], "score is")
+    return by_image(finite(inputs.outputs[Need("score_pair")], "score is"), inputs.dataset)
+
+
+def _evaluate(inputs: Inputs) -> list[Measure]:
+    dataset, output = inputs.dataset, scores_of(inputs)
     found = usable(dataset.samples, output)
     values = found.values.astype(float).tolist()
     scores = {s.id: value for s, value in zip(found.samples, values, strict=True)}
@@ -46,6 +51,6 @@ CORRELATION = Protocol(
     version="1",
     summary="agreement of scores with labels: SRCC, PLCC (raw, after a logistic), KRCC, RMSE",
     headline="srcc",
-    needs=_needs,
+    needs=scores_needed,
     evaluate=_evaluate,
 )

@@ -1,151 +1,170 @@
 """``linear-probe``: how well does a ridge head on frozen features predict the labels?
 
-From 20 contents on: ten content-disjoint 70/10/20 splits; alpha by the SRCC on the validation
-part, the head fitted on the training part, the median over splits reported. Below: leave one
-content out, alpha by an inner leave-one-content-out, the out-of-fold predictions pooled; as
+Of several content-disjoint splits the median over their test parts is reported, of a single one
+the value on its test part. Where there is a validation part, alpha has the best SRCC on it;
+where there is none (80/20), on out-of-fold predictions of the training part, folds being of
+contents. The head is fitted on the training part alone.
+
+Random splits of fewer than 20 contents are too coarse: one content is left out at a time then,
+with alpha by an inner leave-one-content-out, and the out-of-fold predictions are pooled; as
 the mean of the labels left differs from fold to fold, features that say nothing then come out
 somewhat below 0.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from ..sample import Dataset
+from ..sample import Dataset, Sample
+from ..store import Output
 from . import metrics
 from .agreement import agreement_rows, join
-from .base import Inputs, Measure, Need, Protocol, Skip
-from .heads import Head, Heads, edge_remark
+from .base import Inputs, Measure, Need, Protocol, Skip, word
+from .heads import ALPHAS, Head, Heads, best_alpha, edge_remark, predict_views
 from .intervals import FEW_CONTENTS, few_contents
 from .outcomes import Usable, finite, usable
-from .splits import content_splits
+from .rows import Rows, vary
+from .split_plan import SplitPlan
+from .split_rows import mean_scores, split_rows
+from .splits import Split, shared_contents, shuffled
 
-N_SPLITS = 10
 _OUT = "leave-one-content-out"
-_MEDIAN = f"median of {N_SPLITS} splits (70/10/20)"
+_FOLDS = 5  # of the training contents, where no part is for validation
+
+Fitted = tuple[list[Head], list[dict[str, float]]]  # each split's head, its test scores by id
 
 
-def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
-    if dataset.label_kind == "none":
-        return Skip("the dataset has no labels")
-    return (Need("features"),) if "features" in operations else Skip("gives no features")
+def linear_probe(splits: str = "70/10/20", n_splits: int = 10) -> Protocol:
+    """The protocol on ``splits``: "70/10/20", "80/20" (``n_splits`` random ones), "official", or
+    a folder of split files. Raises ValueError for options that say nothing."""
+    plan = SplitPlan(splits, n_splits)
 
+    def needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+        if why := plan.refuses(dataset):
+            return Skip(why)
+        return (Need("features"),) if "features" in operations else Skip("gives no features")
 
-def _evaluate(inputs: Inputs) -> list[Measure]:
-    output = finite(inputs.outputs[Need("features")], "features are")
-    found = usable(inputs.dataset.samples, output)
-    # Of the dataset, not of what this model could use: all models share the splits.
-    contents = {s.id: s.content for s in inputs.dataset.samples if s.label is not None}
-    few = len(set(contents.values())) < FEW_CONTENTS
-    if why := _impossible(found, len(set(found.contents))):
-        row = partial(_row, found, split=_OUT if few else _MEDIAN, why=why)
-        return [row(name, None) for name in (*metrics.METRICS, "alpha")]
-    heads = Heads(found.values, found.labels, found.contents)
-    if few:
-        return _leave_one_out(found, heads, inputs.seed)
-    return _random_splits(found, heads, contents, inputs.seed)
+    def evaluate(inputs: Inputs) -> list[Measure]:
+        output = finite(inputs.outputs[Need("features")], "features are")
+        return probe(inputs.dataset, output, plan, inputs.seed)
 
-
-def _leave_one_out(found: Usable, heads: Heads, seed: int) -> list[Measure]:
-    fitted = {content: heads.without(content) for content in sorted(set(found.contents))}
-    scores: dict[str, float] = {}
-    for content, head in fitted.items():
-        test = np.flatnonzero(found.contents == content)
-        values = head.predict(found.values[test]).tolist()
-        scores |= {found.samples[i].id: value for i, value in zip(test, values, strict=True)}
-    remark = edge_remark(list(fitted.values()))
-    rows = agreement_rows(
-        found, scores, seed, split=_OUT, note="predictions held fixed", remark=remark
+    return Protocol(
+        name="linear-probe",
+        version="2",
+        summary="ridge on frozen features, content-disjoint splits, leave-one-content-out below 20",
+        headline="srcc",
+        needs=needs,
+        evaluate=evaluate,
+        options=plan.options,
     )
-    alpha = float(np.median([head.alpha for head in fitted.values()]))
-    return [*rows, _row(found, "alpha", alpha, _OUT, remark, scores)]
 
 
-def _random_splits(
-    found: Usable, heads: Heads, contents: dict[str, str], seed: int
-) -> list[Measure]:
-    labels, row = found.labels, {s.id: i for i, s in enumerate(found.samples)}
+def probe(dataset: Dataset, output: Output, plan: SplitPlan, seed: int) -> list[Measure]:
+    """The rows of heads on ``output``: finite features ``[N, V, D]`` of samples by id."""
+    found = usable(dataset.samples, output)
+    # Of the dataset, not of what this model could use: all models share the splits.
+    contents = {s.id: s.content for s in dataset.samples if s.label is not None}
+    few = plan.random and len(set(contents.values())) < FEW_CONTENTS
+    splits = () if few else plan.of(dataset, seed)
+    label = _OUT if few else plan.label(len(splits))
+    if why := _impossible(found):
+        return [_row(found, name, None, label, why) for name in (*metrics.METRICS, "alpha")]
+    heads = Heads(found.values, found.labels, found.contents)
+    fitted, tested = _leave_one_out(found, heads) if few else _on_splits(found, heads, splits)
+    scores, remark = mean_scores(tested), edge_remark(fitted)
+    samples = dataset.samples
+    marks: tuple[str, ...] = ()
+    rows_of: Callable[..., list[Measure]] = partial(split_rows, tested=tested)
+    if len(splits) < 2:
+        rows_of = partial(agreement_rows, note="predictions held fixed")
+    if len(splits) == 1:
+        asked = set(splits[0].test)
+        samples = tuple(s for s in samples if s.id in asked)
+        remark = join(remark, _lacking(splits[0], found))
+        if shared := shared_contents(splits[0], contents):
+            marks = ("shared contents",)
+            remark = join(f"{len(shared)} contents are in training and in test", remark)
+    # Who has features: the same for every row, whatever the features are.
+    known = Output(output.ids, np.zeros(len(output.ids)), output.failures)
+    rows_of = partial(rows_of, scores=scores, seed=seed, split=label, remark=remark)
+    tested_part = usable(samples, known)
+    rows = rows_of(tested_part)
+    for kind, same in by_type(samples).items():
+        rows += rows_of(usable(same, known), names=("srcc",), subset=f"type={word(kind)}")
+    alpha = float(np.median([head.alpha for head in fitted]))
+    rows.append(replace(_row(tested_part, "alpha", alpha, label, remark), scores=scores))
+    return [replace(row, marks=(*row.marks, *marks)) for row in rows]
+
+
+def by_type(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    """The samples with a single damage, by its type."""
+    single = [s for s in samples if len(s.damages) == 1]
+    kinds = sorted({s.damages[0].type for s in single})
+    return {kind: [s for s in single if s.damages[0].type == kind] for kind in kinds}
+
+
+def _leave_one_out(found: Usable, heads: Heads) -> Fitted:
     fitted: list[Head] = []
-    estimates: dict[str, list[metrics.Estimate]] = defaultdict(list)
-    predicted: dict[str, list[float]] = defaultdict(list)
-    for split in content_splits(contents, N_SPLITS, (0.7, 0.1, 0.2), seed):
+    scores: dict[str, float] = {}
+    for content in sorted(set(found.contents)):
+        fitted.append(heads.without(content))
+        scores |= _predict(found, fitted[-1], np.flatnonzero(found.contents == content))
+    return fitted, [scores]
+
+
+def _on_splits(found: Usable, heads: Heads, splits: Sequence[Split]) -> Fitted:
+    row = {s.id: i for i, s in enumerate(found.samples)}
+    fitted, tested = [], []
+    for split in splits:
         train, validation, test = (
-            np.array([row[name] for name in part if name in row])
+            np.array([row[name] for name in part if name in row], int)
             for part in (split.train, split.validation, split.test)
         )
-        fitted.append(heads.fit(train, validation))
-        values = fitted[-1].predict(found.values[test])
-        for name, estimate in metrics.agreement(values, labels[test])[0].items():
-            estimates[name].append(estimate)
-        for i, value in zip(test, values, strict=True):
-            predicted[found.samples[i].id].append(float(value))
-    # What is stored of a sample is its mean over the splits that test it.
-    scores = {name: float(np.mean(values)) for name, values in sorted(predicted.items())}
-    failed = found.n_failed
-    tested = [i for i, s in enumerate(found.samples) if s.id in scores]
-    untested = len(found.samples) - len(tested)
-    never = f"{untested} in no test part" if untested else None
-    found = replace(
-        found,
-        samples=tuple(found.samples[i] for i in tested),
-        values=found.values[tested],
-        remark=join(found.remark, never),
-    )
-    remark = edge_remark(fitted)
-    rows = []
-    for pooled in agreement_rows(found, scores, seed, note="mean test predictions held fixed"):
-        defined, why = _defined(estimates[pooled.metric])
-        median = float(np.median(defined)) if defined else None
-        measured = _row(found, pooled.metric, median, _MEDIAN, join(why, remark), scores)
-        low, high, method = pooled.ci_low, pooled.ci_high, pooled.ci_method
-        rows.append(replace(measured, ci_low=low, ci_high=high, ci_method=method))
-    defined, why = _defined(estimates["srcc"])
-    spread = float(np.std(defined, ddof=1)) if len(defined) > 1 else None
-    alpha = float(np.median([head.alpha for head in fitted]))
-    rows.append(_row(found, "srcc_split_sd", spread, _MEDIAN, join(why, remark), scores))
-    rows.append(_row(found, "alpha", alpha, _MEDIAN, remark, scores))
-    # A sample that no split tests has not failed.
-    return [replace(row, n_failed=failed) for row in rows]
+        head = heads.fit(train, validation) if len(validation) else _tuned(found, heads, train)
+        fitted.append(head)
+        tested.append(_predict(found, head, test))
+    return fitted, tested
 
 
-def _impossible(found: Usable, n_contents: int) -> str | None:
-    if n_contents < 3:
+def _tuned(found: Usable, heads: Heads, train: np.ndarray) -> Head:
+    """Fitted on ``train``; alpha has the best SRCC of out-of-fold predictions over contents."""
+    contents = found.contents[train]
+    names = shuffled(set(contents))
+    predictions = np.empty((len(ALPHAS), len(train)))
+    for i in range(min(_FOLDS, len(names))):
+        out = np.isin(contents, names[i::_FOLDS])
+        left_out = Rows(found.values, train[out])
+        predictions[:, out] = predict_views(heads.path(train[~out]), left_out)
+    return Head(heads.path(train), best_alpha(predictions, found.labels[train]))
+
+
+def _predict(found: Usable, head: Head, rows: np.ndarray) -> dict[str, float]:
+    values = head.predict(Rows(found.values, rows)).tolist()
+    return {found.samples[i].id: value for i, value in zip(rows, values, strict=True)}
+
+
+def _lacking(split: Split, found: Usable) -> str | None:
+    """How many samples the head could not be fitted on."""
+    asked = (*split.train, *split.validation)
+    lacking = len(set(asked) - {s.id for s in found.samples})
+    return f"{lacking} of {len(asked)} failed in training and validation" if lacking else None
+
+
+def _impossible(found: Usable) -> str | None:
+    if (n_contents := len(set(found.contents))) < 3:
         return f"at least 3 contents are needed, {n_contents} can be used"
-    if not (found.values != found.values[:1, :1]).any():
-        return "features do not vary"
-    return None
+    return None if vary(found.values) else "features do not vary"
 
 
-def _defined(estimates: list[metrics.Estimate]) -> tuple[list[float], str | None]:
-    """The values there are, and what to know about them."""
-    remarks = [estimate.reason for estimate in estimates if estimate.reason]
-    why = f"{len(remarks)} of {len(estimates)} splits: first {remarks[0]}" if remarks else None
-    return [e.value for e in estimates if e.value is not None], why
-
-
-def _row(
-    found: Usable,
-    name: str,
-    value: float | None,
-    split: str,
-    why: str | None,
-    scores: dict[str, float] | None = None,
-) -> Measure:
+def _row(found: Usable, name: str, value: float | None, split: str, why: str | None) -> Measure:
     return Measure(
         name, value, found.n_expected, len(found.samples), found.n_failed, split=split,
-        reason=join(why, found.remark), marks=few_contents(len(set(found.contents))), scores=scores,
+        reason=join(why, found.remark), marks=few_contents(len(set(found.contents))),
     )  # fmt: skip
 
 
-LINEAR_PROBE = Protocol(
-    name="linear-probe",
-    version="1",
-    summary="ridge on frozen features, content-disjoint splits, leave-one-content-out below 20",
-    headline="srcc",
-    needs=_needs,
-    evaluate=_evaluate,
-)
+LINEAR_PROBE = linear_probe()

@@ -5,6 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+from ..sample import Dataset, Sample
+
+RANDOM = {"70/10/20": (0.7, 0.1, 0.2), "80/20": (0.8, 0.0, 0.2)}
+OFFICIAL = "official"
+_PARTS = ("training", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -15,6 +22,29 @@ class Split:
     train: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
+
+
+def splits_of(dataset: Dataset, how: str, seed: int = 0, n_splits: int = 10) -> tuple[Split, ...]:
+    """Splits of the labeled samples of ``dataset``.
+
+    ``how`` is one of RANDOM (``n_splits`` of them are drawn), OFFICIAL, or a folder of split
+    files (see ``split_files``). Raises ValueError or FileNotFoundError with one line.
+    """
+    contents = {s.id: s.content for s in dataset.samples if s.label is not None}
+    if how in RANDOM:
+        return content_splits(contents, n_splits, RANDOM[how], seed)
+    if how == OFFICIAL:
+        return (official_split(dataset.samples, seed),)
+    from .split_files import import_npy, row_order
+
+    splits = import_npy(Path(how), row_order(dataset))
+    for split in splits:
+        if both := shared_contents(split, contents):
+            raise ValueError(
+                f"{how}: in {split.name} content {both[0]!r} is in training and in test; the row "
+                f"order of {dataset.name} is not that of these files, or its contents are wrong"
+            )
+    return splits
 
 
 def content_splits(
@@ -46,12 +76,43 @@ def content_splits(
     return tuple(splits)
 
 
-def leave_one_content_out(contents: Mapping[str, str]) -> tuple[Split, ...]:
-    """One split for each content of ``contents`` (sample id → content): it is the test part."""
-    return tuple(
-        _split(f"without {name}", contents, set(), {name})
-        for name in sorted(set(contents.values()))
+def has_official(samples: Iterable[Sample]) -> bool:
+    """Whether the owners name a training and a test part."""
+    return {"training", "test"} <= {s.split for s in samples if s.label is not None}
+
+
+def official_split(samples: Iterable[Sample], seed: int = 0) -> Split:
+    """The owners' split of the labeled samples; one without a part is in none.
+
+    Where the owners give no validation part, it is an eighth of the training contents, drawn
+    with ``seed`` (70/10 of 80). Raises ValueError where there is no official split.
+    """
+    samples = [s for s in samples if s.label is not None and s.split is not None]
+    for s in samples:
+        if s.split not in _PARTS:
+            raise ValueError(f"{s.id!r} is in part {s.split!r}; parts are {', '.join(_PARTS)}")
+    if not has_official(samples):
+        raise ValueError("the owners give no split: no samples in a training and a test part")
+    train, validation, test = (
+        {s.id: s.content for s in samples if s.split == part} for part in _PARTS
     )
+    name = OFFICIAL
+    if not validation:
+        names = set(train.values())
+        if len(names) < 2:
+            raise ValueError("a training part of one content leaves none for validation")
+        chosen = set(shuffled(names, seed)[: max(1, round(len(names) / 8))])
+        validation = {i: c for i, c in train.items() if c in chosen}
+        train = {i: c for i, c in train.items() if c not in chosen}
+        name = f"{OFFICIAL}, an eighth of training for validation, seed {seed}"
+    return Split(name, *(tuple(sorted(part)) for part in (train, validation, test)))
+
+
+def shared_contents(split: Split, contents: Mapping[str, str]) -> list[str]:
+    """The contents that the test part has in common with the other two, sorted."""
+    tested = {contents[i] for i in split.test if i in contents}
+    seen = {contents[i] for i in (*split.train, *split.validation) if i in contents}
+    return sorted(tested & seen)
 
 
 def shuffled(names: Iterable[str], *key: int) -> list[str]:

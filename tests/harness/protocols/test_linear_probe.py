@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from harness.protocols import heads
+from harness.protocols import heads, split_files
 from harness.protocols.base import Inputs, Measure, Need, Skip
 from harness.protocols.heads import ALPHAS
-from harness.protocols.linear_probe import LINEAR_PROBE
+from harness.protocols.linear_probe import LINEAR_PROBE, linear_probe
 from harness.protocols.metrics import METRICS
-from harness.protocols.splits import content_splits
+from harness.protocols.ridge import RidgePath, SharedRidge
+from harness.protocols.splits import content_splits, official_split, shuffled, splits_of
 from harness.sample import Dataset
 from harness.store import Output
 
@@ -47,23 +49,44 @@ def sklearn_predict(
     return model.predict(features[test].reshape(-1, width).astype(float)).reshape(-1, views).mean(1)
 
 
-def by_name(rows: list[Measure]) -> dict[str, Measure]:
-    return {row.metric: row for row in rows}
+SEVERAL = {f"{name}_{what}" for name in ("srcc", "plcc") for what in ("mean", "split_sd")}
+
+
+def by_name(rows: list[Measure], subset: str = "all") -> dict[str, Measure]:
+    return {row.metric: row for row in rows if row.subset == subset}
+
+
+def rows_of(dataset: Dataset, ids: Sequence[str]) -> np.ndarray:
+    """Row numbers in the output of ``encode``."""
+    row = {s.id: i for i, s in enumerate(dataset.samples)}
+    return np.array([row[name] for name in ids])
+
+
+def owned(dataset: Dataset, *parts: str | None) -> Dataset:
+    """``dataset`` with official parts, which its contents get in turn."""
+    contents = sorted(set(contents_of(dataset).values()))
+    part = {content: parts[i % len(parts)] for i, content in enumerate(contents)}
+    return replace(
+        dataset, samples=tuple(replace(s, split=part[s.content]) for s in dataset.samples)
+    )
+
+
+def contents_of(dataset: Dataset) -> dict[str, str]:
+    return {s.id: s.content for s in dataset.samples}
 
 
 def test_ten_splits_are_those_of_scikit_learn(rated: Rated, inputs: Make) -> None:
     dataset = rated(24)
     output = encode(dataset)
     rows = by_name(LINEAR_PROBE.evaluate(inputs(dataset, {FEATURES: output})))
-    ids, features = list(output.ids), output.values
+    features = output.values
     y = np.array([s.label for s in dataset.samples])
     srcc, plcc, alphas = [], [], []
     tested: set[str] = set()
-    contents = {s.id: s.content for s in dataset.samples}
-    for split in content_splits({s.id: s.content for s in dataset.samples}, seed=0):
+    contents = contents_of(dataset)
+    for split in content_splits(contents, seed=0):
         train, validation, test = (
-            np.array([ids.index(name) for name in part])
-            for part in (split.train, split.validation, split.test)
+            rows_of(dataset, part) for part in (split.train, split.validation, split.test)
         )
         tuning = [
             stats.spearmanr(sklearn_predict(features, y, train, validation, a), y[validation])[0]
@@ -76,17 +99,17 @@ def test_ten_splits_are_those_of_scikit_learn(rated: Rated, inputs: Make) -> Non
         plcc.append(stats.pearsonr(predicted, y[test])[0])
     assert rows["srcc"].value == pytest.approx(np.median(srcc), abs=1e-9)
     assert rows["plcc"].value == pytest.approx(np.median(plcc), abs=1e-9)
-    assert rows["srcc_split_sd"].value == pytest.approx(np.std(srcc, ddof=1), abs=1e-9)
+    for name, values in (("srcc", srcc), ("plcc", plcc)):
+        assert rows[f"{name}_mean"].value == pytest.approx(np.mean(values), abs=1e-9)
+        assert rows[f"{name}_split_sd"].value == pytest.approx(np.std(values, ddof=1), abs=1e-9)
+        assert rows[f"{name}_split_sd"].ci_method is None
     assert rows["alpha"].value == pytest.approx(np.median(alphas))
     assert {row.split for row in rows.values()} == {"median of 10 splits (70/10/20)"}
-    method = (
-        "percentile bootstrap over 24 contents, B=1000, seed 0, mean test predictions held fixed"
-    )
-    assert rows["srcc"].ci_method == method.replace("24", str(len(tested)))
-    assert rows["srcc"].ci_low < rows["srcc"].ci_high
-    assert rows["srcc_split_sd"].ci_method is None
+    method = "percentile bootstrap over 24 contents, B=1000, seed 0, centered, heads held fixed"
+    assert rows["srcc"].ci_method == rows["srcc_mean"].ci_method == method
+    assert rows["srcc"].ci_low < rows["srcc"].value < rows["srcc"].ci_high
     assert {row.marks for row in rows.values()} == {()}
-    assert set(rows) == {*METRICS, "srcc_split_sd", "alpha"}
+    assert set(rows) == {*METRICS, *SEVERAL, "alpha"}
     counts = (rows["srcc"].n_expected, rows["srcc"].n_scored, rows["srcc"].n_failed)
     assert counts == (120, 5 * len(tested), 0)
     edges = sum(alpha in (ALPHAS[0], ALPHAS[-1]) for alpha in alphas)
@@ -126,16 +149,23 @@ def test_leave_one_content_out_never_looks_at_the_test_content(
     assert set(rows) == {*METRICS, "alpha"}
 
 
-@pytest.mark.parametrize("n_contents", [6, 24])
-def test_row_order_changes_nothing(rated: Rated, inputs: Make, n_contents: int) -> None:
-    dataset = rated(n_contents)
+@pytest.mark.parametrize(
+    ("n_contents", "splits"),
+    [(6, "70/10/20"), (24, "70/10/20"), (24, "80/20"), (12, "official")],
+)
+def test_row_order_changes_nothing(
+    rated: Rated, inputs: Make, n_contents: int, splits: str
+) -> None:
+    protocol = linear_probe(splits)
+    dataset = owned(rated(n_contents), "training", "training", "test")
     output = encode(dataset)
     order = list(range(len(output.ids)))
     random.Random(0).shuffle(order)
     other = replace(dataset, samples=tuple(dataset.samples[i] for i in order))
     moved = Output(tuple(output.ids[i] for i in order[::-1]), output.values[order[::-1]], {})
-    first = LINEAR_PROBE.evaluate(inputs(dataset, {FEATURES: output}))
-    assert first == LINEAR_PROBE.evaluate(inputs(other, {FEATURES: moved}))
+    first = protocol.evaluate(inputs(dataset, {FEATURES: output}))
+    assert first == protocol.evaluate(inputs(other, {FEATURES: moved}))
+    assert any(row.value is not None for row in first)
 
 
 def test_failures_are_left_out_and_counted(rated: Rated, inputs: Make) -> None:
@@ -233,3 +263,180 @@ def test_models_that_fail_on_some_images_keep_the_splits_of_the_others(
         for found in (output, lost)
     )
     assert set(part) == set(whole) - set(output.ids[:7])
+
+
+def types_of(dataset: Dataset) -> np.ndarray:
+    return np.array([s.distortion for s in dataset.samples])
+
+
+def test_a_type_has_the_median_over_splits_of_its_own_srcc(rated: Rated, inputs: Make) -> None:
+    dataset = rated(24)
+    output = encode(dataset)
+    rows = LINEAR_PROBE.evaluate(inputs(dataset, {FEATURES: output}))
+    y, kinds = np.array([s.label for s in dataset.samples]), types_of(dataset)
+    alphas, srcc = [], []
+    for split in content_splits(contents_of(dataset), seed=0):
+        train, validation, test = (
+            rows_of(dataset, part) for part in (split.train, split.validation, split.test)
+        )
+        tuning = [
+            stats.spearmanr(sklearn_predict(output.values, y, train, validation, a), y[validation])[
+                0
+            ]
+            for a in ALPHAS
+        ]
+        alphas.append(ALPHAS[int(np.argmax(tuning))])
+        test = test[kinds[test] == "jpeg"]
+        predicted = sklearn_predict(output.values, y, train, test, alphas[-1])
+        srcc.append(stats.spearmanr(predicted, y[test])[0])
+    (row,) = by_name(rows, "type=jpeg").values()
+    assert row.value == pytest.approx(np.median(srcc), abs=1e-9)
+    assert (row.n_expected, row.n_scored) == (48, 2 * by_name(rows)["srcc"].n_scored // 5)
+    assert row.ci_low < row.value < row.ci_high
+    assert {row.subset for row in rows} == {"all", "type=blur", "type=jpeg"}
+
+
+def test_80_20_tunes_on_folds_of_the_training_contents(rated: Rated, inputs: Make) -> None:
+    dataset = rated(22)
+    output = encode(dataset)
+    y, contents = (
+        np.array([s.label for s in dataset.samples]),
+        np.array([s.content for s in dataset.samples]),
+    )
+    srcc, alphas = [], []
+    for split in splits_of(dataset, "80/20", seed=0, n_splits=3):
+        train, test = rows_of(dataset, split.train), rows_of(dataset, split.test)
+        assert not set(contents[train]) & set(contents[test])
+        names, predicted = shuffled(set(contents[train])), np.empty((len(ALPHAS), len(y)))
+        for fold in range(5):
+            out = train[np.isin(contents[train], names[fold::5])]
+            rest = np.setdiff1d(train, out)
+            for k, alpha in enumerate(ALPHAS):
+                predicted[k, out] = sklearn_predict(output.values, y, rest, out, alpha)
+        tuning = [stats.spearmanr(row[train], y[train])[0] for row in predicted]
+        alphas.append(ALPHAS[int(np.argmax(tuning))])
+        values = sklearn_predict(output.values, y, train, test, alphas[-1])
+        srcc.append(stats.spearmanr(values, y[test])[0])
+    protocol = linear_probe("80/20", n_splits=3)
+    rows = by_name(protocol.evaluate(inputs(dataset, {FEATURES: output})))
+    assert rows["srcc"].value == pytest.approx(np.median(srcc), abs=1e-9)
+    assert rows["alpha"].value == pytest.approx(np.median(alphas))
+    assert rows["srcc"].split == "median of 3 splits (80/20)"
+    assert protocol.options == {"splits": "80/20", "n_splits": 3}
+
+
+@pytest.mark.parametrize("parts", [("training", "validation", "test"), ("training", "test")])
+def test_the_owners_split_is_one(rated: Rated, inputs: Make, parts: tuple[str, ...]) -> None:
+    dataset = owned(rated(45), *parts)
+    output = encode(dataset)
+    protocol = linear_probe("official")
+    found = protocol.evaluate(inputs(dataset, {FEATURES: output}))
+    rows = by_name(found)
+    split = official_split(dataset.samples, seed=0)
+    train, validation, test = (
+        rows_of(dataset, part) for part in (split.train, split.validation, split.test)
+    )
+    y = np.array([s.label for s in dataset.samples])
+    tuning = [
+        stats.spearmanr(sklearn_predict(output.values, y, train, validation, a), y[validation])[0]
+        for a in ALPHAS
+    ]
+    alpha = ALPHAS[int(np.argmax(tuning))]
+    predicted = sklearn_predict(output.values, y, train, test, alpha)
+    assert rows["srcc"].value == pytest.approx(stats.spearmanr(predicted, y[test])[0], abs=1e-9)
+    assert rows["alpha"].value == pytest.approx(alpha)
+    blur = types_of(dataset)[test] == "blur"
+    assert by_name(found, "type=blur")["srcc"].value == pytest.approx(
+        stats.spearmanr(predicted[blur], y[test][blur])[0], abs=1e-9
+    )
+    assert {row.split for row in found} == {"official"}
+    assert set(rows) == {*METRICS, "alpha"}
+    n = len(test)
+    assert (rows["srcc"].n_expected, rows["srcc"].n_scored) == (n, n)
+    contents = len({dataset.samples[i].content for i in test})
+    begin = "jackknife t interval" if contents < 20 else "percentile bootstrap"
+    assert rows["srcc"].ci_method.startswith(f"{begin} over {contents} contents")
+    assert protocol.needs(frozenset({"features"}), rated(5)) == Skip(
+        "the owners give no training and test part"
+    )
+
+
+def test_what_a_single_split_lost_is_said_by_part(rated: Rated, inputs: Make) -> None:
+    dataset = owned(rated(30), "training", "validation", "test")
+    output = encode(dataset)
+    output.values[[0, 5, 11, 12]] = np.nan
+    rows = by_name(linear_probe("official").evaluate(inputs(dataset, {FEATURES: output})))
+    row = rows["srcc"]
+    assert (row.n_expected, row.n_scored, row.n_failed) == (50, 48, 2)
+    assert "2 of 100 failed in training and validation" in row.reason
+    assert "2 failed: first c02-1: features are not finite" in row.reason
+
+
+def test_contents_on_both_sides_of_an_official_split_are_marked(rated: Rated, inputs: Make) -> None:
+    dataset = rated(25)
+    mixed = tuple(
+        replace(s, split=("training", "test")[i % 2]) for i, s in enumerate(dataset.samples)
+    )
+    dataset = replace(dataset, samples=mixed)
+    rows = linear_probe("official").evaluate(inputs(dataset, {FEATURES: encode(dataset)}))
+    assert {"shared contents" in row.marks for row in rows} == {True}
+    assert rows[0].reason.startswith("25 contents are in training and in test")
+
+
+def test_options_that_say_nothing_are_refused(tmp_path: Path) -> None:
+    assert linear_probe("70/10/20", 10).options == LINEAR_PROBE.options == {}
+    for arguments, message in (
+        (("90/10",), "splits: '90/10' is none of 70/10/20, 80/20, official, and no folder"),
+        (("80/20", 0), "n_splits is a whole number from 1 on, not 0"),
+        (("official", 3), "n_splits goes with 70/10/20 or 80/20, not with 'official'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            linear_probe(*arguments)
+    with pytest.raises(FileNotFoundError, match=r"train.npy: no such split file"):
+        linear_probe(str(tmp_path))
+
+
+def test_split_files_are_named_by_what_they_hold(
+    rated: Rated, inputs: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = rated(12)
+    output = encode(dataset)
+    order = [s.id for s in dataset.samples]
+    monkeypatch.setattr(split_files, "row_order", lambda dataset: tuple(order))
+    same = content_splits(contents_of(dataset), 4, seed=5)
+    for file, part in (("train", "train"), ("val", "validation"), ("test", "test")):
+        rows = [[order.index(name) for name in getattr(split, part)] for split in same]
+        np.save(tmp_path / f"{file}.npy", np.array(rows))
+    protocol = linear_probe(str(tmp_path))
+    found = protocol.evaluate(inputs(dataset, {FEATURES: output}))
+    name = f"files {split_files.fingerprint(tmp_path)}"
+    assert protocol.options == {"splits": name}
+    assert {row.split for row in found} == {f"median of 4 splits ({name})"}
+    assert {row.marks for row in found} == {("few contents (12)",)}
+    assert by_name(found)["srcc"].value is not None
+
+
+def test_features_that_are_mapped_from_disk(rated: Rated, inputs: Make, tmp_path: Path) -> None:
+    dataset = rated(24)
+    output = encode(dataset)
+    np.save(tmp_path / "features.npy", output.values)
+    mapped = replace(output, values=np.load(tmp_path / "features.npy", mmap_mode="r"))
+    assert LINEAR_PROBE.evaluate(inputs(dataset, {FEATURES: mapped})) == LINEAR_PROBE.evaluate(
+        inputs(dataset, {FEATURES: output})
+    )
+
+
+@pytest.mark.parametrize(("splits", "fits"), [("70/10/20", 3), ("80/20", 3 * (5 + 1))])
+def test_nothing_is_fitted_twice(
+    rated: Rated, inputs: Make, splits: str, fits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, fitted = rated(22), []
+    path = SharedRidge.path
+
+    def count(self: SharedRidge, samples: np.ndarray) -> RidgePath:
+        fitted.append(tuple(np.unique(samples)))
+        return path(self, samples)
+
+    monkeypatch.setattr(SharedRidge, "path", count)
+    linear_probe(splits, 3).evaluate(inputs(dataset, {FEATURES: encode(dataset)}))
+    assert len(fitted) == len(set(fitted)) == fits

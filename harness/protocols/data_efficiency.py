@@ -1,0 +1,174 @@
+"""``data-efficiency``: how well does a head fitted on few labels predict the others?
+
+In each of ten repeats the contents are put in a random order: the last 20 % are the fixed test
+part, and a fraction of the data is the head of the order, so that smaller fractions are nested
+in larger ones. Two settings of SHDIQA's supplement: the fixed test part (a curve from 1 % to
+80 %, with the 20 / 40 / 60 % of its Table 1), and all that is not in the fraction (5 / 10 / 25 %,
+its Table 2; subset "fraction=5% test=rest").
+
+The labels that choose alpha are in the fraction too. They are those of the contents that it
+adds to the next smaller one: the heads of all alphas that were fitted on the smaller fraction
+are compared on them, by SRCC (forward chaining; the smallest is cross-validated within itself,
+five folds of contents). So each fraction costs one fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..sample import Dataset
+from . import metrics
+from .agreement import join
+from .base import Inputs, Measure, Need, Protocol, Skip
+from .folds import Linear, linear, out_of_fold, predict_each
+from .fractions import TEST_PART, Fraction, nested_fractions
+from .heads import ALPHAS, best_alpha, predict_views
+from .intervals import few_contents
+from .outcomes import Usable, finite, usable
+from .ridge import RidgePath, SharedRidge
+from .rows import vary
+
+CURVE = (0.01, 0.02, 0.03, 0.05, 0.07, 0.10, 0.15, 0.20, 0.25, 0.40, 0.60, 0.80)
+TEST_ON_REST = (0.05, 0.10, 0.25)
+_METRICS = ("srcc", "plcc")
+
+
+def data_efficiency(fractions: Sequence[float] = CURVE, repeats: int = 10) -> Protocol:
+    """The protocol for shares of the contents in (0, 0.8]; ValueError for others."""
+    shares = tuple(float(share) for share in fractions)
+    if not shares or min(shares) <= 0 or max(shares) > 1 - TEST_PART:
+        raise ValueError(f"fractions lie above 0 and at most at {1 - TEST_PART:g}")
+    if repeats < 1:
+        raise ValueError("at least one repeat is needed")
+    return Protocol(
+        name="data-efficiency",
+        version="1",
+        summary="ridge on frozen features, fitted on 1 % to 80 % of the labels: a curve",
+        headline="srcc",
+        needs=_needs,
+        evaluate=lambda inputs: _evaluate(inputs, shares, repeats),
+    )
+
+
+def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+    if dataset.label_kind == "none":
+        return Skip("the dataset has no labels")
+    return (Need("features"),) if "features" in operations else Skip("gives no features")
+
+
+def _evaluate(inputs: Inputs, shares: tuple[float, ...], repeats: int) -> list[Measure]:
+    output = finite(inputs.outputs[Need("features")], "features are")
+    found = usable(inputs.dataset.samples, output)
+    # The order is that of all labeled contents, so that every model is fitted on the same.
+    labeled = sorted((s for s in inputs.dataset.samples if s.label is not None), key=lambda s: s.id)
+    row = {s.id: i for i, s in enumerate(found.samples)}
+    there = np.array([row.get(s.id, -1) for s in labeled])
+    if not len(found.samples) or not vary(found.values):
+        why = "features do not vary" if len(found.samples) else "no labeled sample has features"
+        return [_row(found, name, None, share, False, repeats, why) for share in shares
+                for name in _METRICS]  # fmt: skip
+    contents = [s.content for s in labeled]
+    ridge = SharedRidge(found.values, found.labels, ALPHAS)
+    fits = [
+        fit
+        for repeat in range(repeats)
+        for fit in _fits(
+            found,
+            ridge,
+            [f.present(there) for f in nested_fractions(contents, shares, repeat, inputs.seed)],
+        )
+    ]
+    predicted = predict_each(found.values, [head for _, head in fits])
+    rows = []
+    for rest, wanted in ((False, shares), (True, [s for s in shares if s in TEST_ON_REST])):
+        for share in wanted:
+            runs = [
+                (scores, _rest(f, len(found.samples)) if rest else f.fixed)
+                for (f, _), scores in zip(fits, predicted, strict=True)
+                if f.share == share
+            ]
+            rows += _rows(found, share, rest, repeats, runs)
+    return rows
+
+
+def _fits(
+    found: Usable, ridge: SharedRidge, fractions: list[Fraction]
+) -> Iterator[tuple[Fraction, Linear]]:
+    """Each fraction of a repeat with its head."""
+    before: RidgePath | None = None
+    for fraction in fractions:
+        train, added = fraction.train, fraction.added
+        if len(np.unique(found.contents[train])) < 2 or not len(added):
+            continue
+        if before is None:
+            predictions = out_of_fold(
+                found.values[train], found.labels[train], found.contents[train]
+            )
+        else:
+            predictions = predict_views(before, found.values[added])
+        choice = best_alpha(predictions, found.labels[added])
+        before = ridge.path(train)
+        yield fraction, linear(before, choice)
+
+
+def _rest(fraction: Fraction, n: int) -> np.ndarray:
+    return np.setdiff1d(np.arange(n), fraction.train)
+
+
+def _rows(
+    found: Usable,
+    share: float,
+    rest: bool,
+    repeats: int,
+    runs: list[tuple[np.ndarray, np.ndarray]],
+) -> list[Measure]:
+    """Mean and standard deviation over the repeats; ``runs`` are (scores [n], test rows)."""
+    if not runs:
+        few = "fewer than 2 contents, or no more than in the next smaller fraction"
+        return [_row(found, name, None, share, rest, repeats, few) for name in _METRICS]
+    sums, counts = np.zeros(len(found.samples)), np.zeros(len(found.samples))
+    values: dict[str, list[float]] = {name: [] for name in _METRICS}
+    why: str | None = None
+    for scores, test in runs:
+        sums[test] += scores[test]
+        counts[test] += 1
+        for name, estimate in metrics.agreement(scores[test], found.labels[test], _METRICS)[
+            0
+        ].items():
+            if estimate.value is not None:
+                values[name].append(estimate.value)
+            why = why or estimate.reason
+    ids = [sample.id for sample in found.samples]
+    mean = {ids[i]: float(sums[i] / counts[i]) for i in np.flatnonzero(counts)}
+    measured = []
+    for name, each in values.items():
+        spread = float(np.std(each, ddof=1)) if len(each) > 1 else None
+        middle = float(np.mean(each)) if each else None
+        measured += [(name, middle), (f"{name}_split_sd", spread)]
+    return [_row(found, name, value, share, rest, repeats, why, mean) for name, value in measured]
+
+
+def _row(
+    found: Usable,
+    name: str,
+    value: float | None,
+    share: float,
+    rest: bool,
+    repeats: int,
+    why: str | None,
+    scores: dict[str, float] | None = None,
+) -> Measure:
+    n = len(set(found.contents.tolist()))
+    unit = "images" if n == len(found.samples) else "contents"
+    where = "all other images" if rest else f"fixed {100 * TEST_PART:g}% test part"
+    return Measure(
+        name, value, found.n_expected, len(found.samples), found.n_failed,
+        subset=f"fraction={100 * share:g}%" + (" test=rest" if rest else ""),
+        split=f"mean of {repeats} repeats, {where}, unit: {unit} ({n})",
+        reason=join(why, found.remark), marks=few_contents(n), scores=scores,
+    )  # fmt: skip
+
+
+DATA_EFFICIENCY = data_efficiency()

@@ -1,0 +1,65 @@
+"""Cross-validation over contents, and the predictions of many linear heads at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .heads import ALPHAS, predict_views
+from .ridge import RidgePath, SharedRidge
+from .rows import Features, chunks
+from .splits import shuffled
+
+FOLDS = 5
+
+
+def out_of_fold(values: Features, labels: np.ndarray, contents: np.ndarray) -> np.ndarray:
+    """Predictions of ``values [n, V, D]`` by every alpha, each by heads fitted without its fold.
+
+    ``float64 [A, n]``; FOLDS folds of whole contents, or as many as there are contents (at
+    least two).
+    """
+    names = shuffled(set(contents.tolist()))
+    n_folds = min(FOLDS, len(names))
+    fold_of = {name: i % n_folds for i, name in enumerate(names)}
+    fold = np.array([fold_of[name] for name in contents.tolist()])
+    ridge = SharedRidge(values, labels, ALPHAS)
+    predictions = np.empty((len(ALPHAS), len(labels)))
+    for k in range(n_folds):
+        out = np.flatnonzero(fold == k)
+        predictions[:, out] = predict_views(ridge.path(fold != k), values[out])
+    return predictions
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear head: ``coefficients [d]`` of the raw features, and its intercept."""
+
+    alpha: float
+    coefficients: np.ndarray
+    intercept: float
+
+
+def linear(path: RidgePath, choice: int) -> Linear:
+    """The head of one alpha of ``path``."""
+    coefficients = path.coefficients[choice]
+    intercept = path.label_mean - float(coefficients @ path.feature_means)
+    return Linear(float(path.alphas[choice]), coefficients, intercept)
+
+
+def predict_each(values: Features, heads: Sequence[Linear]) -> np.ndarray:
+    """Predictions of each of ``heads``, averaged over views: ``float64 [H, n]``.
+
+    The features ``values [n, V, D]`` are read once, a chunk at a time.
+    """
+    found = np.empty((len(heads), len(values)))
+    if not heads:
+        return found
+    coefficients = np.stack([head.coefficients for head in heads])
+    intercepts = np.array([head.intercept for head in heads])
+    for part in chunks(values):
+        rows = values[part].astype(np.float64).mean(axis=1)
+        found[:, part] = coefficients @ rows.T + intercepts[:, None]
+    return found

@@ -1,0 +1,52 @@
+"""Nested fractions of a dataset: the smaller ones are part of the larger ones, contents whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .splits import shuffled
+
+TEST_PART = 0.20
+
+
+@dataclass(frozen=True)
+class Fraction:
+    """One fraction in one repeat, as row numbers."""
+
+    share: float
+    train: np.ndarray
+    added: np.ndarray  # those of train that the next smaller fraction lacks; all in the first
+    fixed: np.ndarray  # the repeat's test part
+
+    def present(self, there: np.ndarray) -> Fraction:
+        """The same in other row numbers: ``there`` has each row's, or -1 for one to leave out."""
+        kept = (there[rows] for rows in (self.train, self.added, self.fixed))
+        return Fraction(self.share, *(rows[rows >= 0] for rows in kept))
+
+
+def nested_fractions(
+    contents: Sequence[str], shares: Sequence[float], repeat: int, seed: int
+) -> list[Fraction]:
+    """The fractions of one repeat: ``shares`` of the number of contents, rounded.
+
+    ``contents`` names the content of each row. They are put in a random order, the last
+    TEST_PART of which is the test part; a fraction is the order's head. Shares that add no
+    content to the next smaller one, or have fewer than two contents, are left out.
+    """
+    order = shuffled(set(contents), seed, repeat)
+    place = {name: i for i, name in enumerate(order)}
+    rank = np.array([place[name] for name in contents])
+    n_test = max(1, round(TEST_PART * len(order)))
+    fixed = np.flatnonzero(rank >= len(order) - n_test)
+    found: list[Fraction] = []
+    last = 0
+    for share in sorted(shares):
+        count = min(round(share * len(order)), len(order) - n_test)
+        if count >= 2 and count > last:
+            added = np.flatnonzero((rank >= last) & (rank < count))
+            found.append(Fraction(share, np.flatnonzero(rank < count), added, fixed))
+            last = count
+    return found
