@@ -118,6 +118,7 @@ def row(
     data = job.dataset if isinstance(job.dataset, Dataset) else None
     marks = list(m.marks)
     involved = [d for d in (data, *others.values()) if d is not None]
+    marks += [mark for d in involved for mark in d.marks]
     if any(d.label_kind == "pseudo" for d in involved):
         marks.append("pseudo-labels")
     if data is not None and card is not None and card.name in data.circular:
@@ -154,7 +155,7 @@ def row(
         published=None,
         published_source=None,
         contamination=contamination(card, *involved) if card and data else "unknown",
-        marks=tuple(sorted(marks)),
+        marks=tuple(sorted(set(marks))),
         scores=records.write_scores(folder, m.scores) if folder and m.scores else None,
         reason=m.reason,
     )

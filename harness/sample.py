@@ -123,6 +123,7 @@ class Dataset:
     requires: tuple[str, ...] = field(default=())  # libraries whose version changes the pixels
     # Other names of these images, in the cards of models trained on them; None: not known.
     known_as: tuple[str, ...] | None = ()
+    marks: tuple[str, ...] = ()  # short words that every table shows beside its numbers
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
