@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from .model import Family
-from .registry import BrokenPlugin, Entry, entries, unknown
+from .registry import BrokenPlugin, Entry, entries, load_protocol, unknown
 
 KINDS = ("models", "datasets", "protocols", "degradations")
 
@@ -19,13 +20,14 @@ def listing(what: str) -> Iterator[str]:
         raise ValueError(unknown("kind of thing", what, KINDS))
     for entry in entries(what).values():
         try:
-            yield from _lines(entry)
-        except BrokenPlugin as error:
+            # A protocol with options is a function of them, all of which have defaults.
+            yield from _lines(entry, load_protocol(entry.name) if what == "protocols" else None)
+        except (BrokenPlugin, ValueError) as error:
             yield f"{entry.name:<28} warning: {error}"
 
 
-def _lines(entry: Entry) -> Iterator[str]:
-    thing = entry.load()
+def _lines(entry: Entry, thing: Any) -> Iterator[str]:
+    thing = entry.load() if thing is None else thing
     if isinstance(thing, Mapping):  # a bank of degradations
         yield from (f"{name:<24} {item.summary}  [{entry.origin}]" for name, item in thing.items())
         return

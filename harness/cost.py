@@ -1,0 +1,197 @@
+"""What it costs to run a model: parameters, arithmetic, speed and memory.
+
+Counts are the same on every machine and each time; speed and memory are not, so they are kept
+apart from them, and neither enters a record.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+
+from .errors import one_line
+from .executors.threads import limit_threads
+from .macs import Counts, count
+from .model import PAIR_OPERATIONS, Model, operations
+
+PREFERRED = ("score", "score_pair", "features", "quality_map", "distortion_map")
+_LEAST_CALLS = 3
+_MEMORY_SECONDS = 600  # after which a process that measures memory is given up
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Of one call with a batch; from ``uint8`` images in memory to values in memory.
+
+    ``images_per_second`` is from the median call, with as many threads as torch is set to use.
+    ``peak_bytes``: on CUDA what tensors took at most, weights among them; on a CPU what a forked
+    process with one thread took at most beyond the loaded model (Linux only). None where it
+    cannot be measured.
+    """
+
+    images_per_second: float
+    peak_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One operation of a model on ``batch`` images of ``width`` × ``height``.
+
+    ``counts`` are for one image (one pair, for an operation on pairs). Where the operation
+    failed both parts are None and ``reason`` says why; else it says what is to be known.
+    """
+
+    model: str
+    operation: str
+    width: int
+    height: int
+    batch: int
+    counts: Counts | None
+    speed: Speed | None
+    reason: str | None = None
+
+
+def cost(
+    model: Model,
+    sizes: Sequence[tuple[int, int]],
+    batches: Sequence[int],
+    device: str,
+    seconds: float = 2.0,
+) -> list[Cost]:
+    """The cost of ``model`` at each of ``sizes`` (width, height) with each batch.
+
+    The operation is the first that the model offers of score, score_pair, features and the two
+    maps, run on random ``uint8`` images for at least ``seconds`` and three times. Raises
+    ValueError for a model without an operation, or one that takes no device but the CPU.
+    """
+    operation = next((o for o in PREFERRED if callable(getattr(model, o, None))), None)
+    if operation is None:
+        has = ", ".join(sorted(operations(model))) or "no operation"
+        raise ValueError(f"{model.card.name}: nothing is computed from images (it has: {has})")
+    if hasattr(model, "to"):
+        model.to(device)
+    elif device != "cpu":
+        raise ValueError(f"{model.card.name} runs on the CPU only")
+    return [
+        each
+        for width, height in sizes
+        for each in _at(model, operation, width, height, batches, device, seconds)
+    ]
+
+
+def _at(
+    model: Model,
+    operation: str,
+    width: int,
+    height: int,
+    batches: Sequence[int],
+    device: str,
+    seconds: float,
+) -> Iterator[Cost]:
+    calls = {batch: _call(model, operation, width, height, batch) for batch in batches}
+    # Memory first, in processes of their own: here, the first call leaves some behind.
+    peaks = {batch: _forked_peak(calls[batch]) for batch in batches if device == "cpu"}
+    counts: Counts | None = None
+    for batch, call in calls.items():
+        about = (model.card.name, operation, width, height, batch)
+        try:
+            if counts is None:
+                one = _call(model, operation, width, height, 1)
+                one()  # a network may be made when it is first needed
+                counts = count(model, one)
+            speed = _speed(call, batch, torch.device(device), seconds, peaks.get(batch))
+        except Exception as error:  # whatever an adapter raises at this size
+            yield Cost(*about, None, None, one_line(error))
+        else:
+            yield Cost(*about, counts, speed, _remark(counts))
+
+
+def _remark(counts: Counts) -> str | None:
+    if counts.macs_full == 0:
+        return "no parameters, matrix products or convolutions of torch"
+    return None if counts.parameters else "no parameters of torch"
+
+
+def _call(model: Any, operation: str, width: int, height: int, batch: int) -> Callable[[], object]:
+    """The operation on random images; the same ones each time."""
+    generator = torch.Generator().manual_seed(0)
+
+    def images() -> list[torch.Tensor]:
+        shape = (batch, 3, height, width)
+        return list(torch.randint(256, shape, generator=generator, dtype=torch.uint8))
+
+    inputs = [images() for _ in range(2 if operation in PAIR_OPERATIONS else 1)]
+
+    def call() -> object:
+        with torch.inference_mode():
+            return getattr(model, operation)(*inputs)
+
+    return call
+
+
+def _speed(
+    call: Callable[[], object],
+    batch: int,
+    device: torch.device,
+    seconds: float,
+    peak: int | None,
+) -> Speed:
+    call()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    times: list[float] = []
+    while len(times) < _LEAST_CALLS or sum(times) < seconds:
+        start = _now(device)
+        call()
+        times.append(_now(device) - start)
+    if device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated(device)
+    return Speed(batch / sorted(times)[len(times) // 2], peak)
+
+
+def _now(device: torch.device) -> float:
+    """Seconds, once what was asked of the device is done."""
+    if device.type != "cpu":
+        getattr(torch, device.type).synchronize()
+    return time.perf_counter()
+
+
+def _forked_peak(call: Callable[[], object]) -> int | None:
+    """Bytes that ``call`` takes at most beyond what there is; None where it cannot be told."""
+    if sys.platform != "linux":  # elsewhere a forked process may not use what torch rests on
+        return None
+    # Memory that is free but not given back would be used first, and not be seen.
+    getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)(0)
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_send_peak, args=(call, sender), daemon=True)
+    child.start()
+    sender.close()
+    try:
+        return receiver.recv() if receiver.poll(_MEMORY_SECONDS) else None
+    except EOFError:  # it was killed: for want of memory, most often
+        return None
+    finally:
+        child.kill()
+        child.join()
+
+
+def _send_peak(call: Callable[[], object], sender: Connection) -> None:
+    import resource  # not everywhere
+
+    limit_threads()  # the threads of the parent are not here, and OpenMP would wait for them
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        call()
+        peak = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    except Exception:  # the parent meets the same, and says so
+        peak = None
+    sender.send(peak)

@@ -1,0 +1,139 @@
+"""``iqa-eval cost``: what it takes to run a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from .cost import Cost
+
+TITLES = (
+    *("model", "operation", "width", "height", "batch", "parameters", "macs_modules"),
+    *("macs_full", "images_per_second", "peak_memory_bytes", "device", "reason"),
+)
+
+
+def cost(
+    models: Annotated[list[str], typer.Argument(help="Names, e.g. timm:resnet50")],
+    size: Annotated[
+        list[str] | None, typer.Option(help="WIDTHxHEIGHT; repeat. Default: 224x224, 512x384.")
+    ] = None,
+    batch: Annotated[str, typer.Option(help="Images at once, e.g. 1,8,32")] = "1,8,32",
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
+    out: Annotated[Path | None, typer.Option(help="A CSV file for the numbers.")] = None,
+) -> None:
+    """Measure parameters, MACs, speed and memory. Exit code 1 if a model could not be measured."""
+    sizes = [_size(text) for text in size or ("224x224", "512x384")]
+    batches = [_positive(text, "--batch", "1,8,32") for text in batch.split(",")]
+    rows, failed = [], False
+    for name in models:
+        found, problem = _measure(name, sizes, batches, device)
+        if problem is not None:
+            typer.echo(f"{name}: {problem}", err=True)
+        failed |= problem is not None or any(each.counts is None for each in found)
+        rows += found
+    where = _where(device)
+    _print(rows, where)
+    if out is not None:
+        _write(rows, where, out)
+    raise typer.Exit(int(failed))
+
+
+def _measure(
+    name: str, sizes: list[tuple[int, int]], batches: list[int], device: str
+) -> tuple[list[Cost], str | None]:
+    """Costs of one model, or why there are none: another model may still be measured."""
+    from .cost import cost
+    from .errors import message
+    from .model import Unavailable
+    from .registry import BrokenPlugin, load_model
+
+    try:
+        return cost(load_model(name), sizes, batches, device), None
+    except (Unavailable, BrokenPlugin, ValueError) as error:
+        return [], message(error)
+
+
+def _print(rows: list[Cost], where: str) -> None:
+    titles = ("model", "operation", "size", "batch", "params", "MACs", "full", "img/s", "memory")
+    lines = [titles, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line, reason in zip(lines, ("", *(row.reason or "" for row in rows)), strict=True):
+        padded = [
+            text.ljust(width) if k < 2 else text.rjust(width)
+            for k, (text, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        typer.echo("  ".join([*padded, reason]).rstrip())
+    typer.echo(
+        f"{where}. MACs: of linear and convolution layers; full: with the products of attention. "
+        "Memory: on a CPU, beyond the loaded model, with one thread."
+    )
+
+
+def _cells(row: Cost) -> tuple[str, ...]:
+    about = row.model, row.operation, f"{row.width}x{row.height}", str(row.batch)
+    if row.counts is None or row.speed is None:
+        return (*about, *["–"] * 5)
+    counts, peak = row.counts, row.speed.peak_bytes
+    return (
+        *about,
+        *map(_large, (counts.parameters, counts.macs_modules, counts.macs_full)),
+        f"{row.speed.images_per_second:.1f}",
+        "–" if peak is None else f"{peak / 2**20:.0f} MiB",
+    )
+
+
+def _large(number: int) -> str:
+    if number == 0:
+        return "–"
+    return f"{number / 1e9:.2f} G" if number >= 1e9 else f"{number / 1e6:.2f} M"
+
+
+def _write(rows: list[Cost], where: str, path: Path) -> None:
+    import csv
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(TITLES)
+        for row in rows:
+            counts, speed = row.counts, row.speed
+            parts: list[Any] = [row.model, row.operation, row.width, row.height, row.batch]
+            parts += (
+                [None] * 3
+                if counts is None
+                else [counts.parameters, counts.macs_modules, counts.macs_full]
+            )
+            parts += [None] * 2 if speed is None else [speed.images_per_second, speed.peak_bytes]
+            writer.writerow([*parts, where, row.reason])
+    typer.echo(f"written to {path}")
+
+
+def _where(device: str) -> str:
+    import platform
+
+    import torch
+
+    if device.startswith("cuda"):
+        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
+    if device != "cpu":
+        return f"{device}, torch {torch.__version__}"
+    processor = platform.processor() or platform.machine()
+    return f"{processor}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    return (
+        _positive(width, "--size", "512x384"),
+        _positive(height, "--size", "512x384"),
+    )
+
+
+def _positive(text: str, option: str, example: str) -> int:
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise ValueError(f"{option}: {text!r} is no whole number above 0; write e.g. {example}")
+    return int(text)

@@ -1,0 +1,158 @@
+"""Published beside measured, as one table for terminals, Markdown and CSV."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+
+from ..papers.results import SPREAD, Result
+from ..papers.schema import CORRELATIONS
+from ..protocols.base import Measure
+from ..reproduce import Reproduction
+from .comparison_notes import named, notes
+from .console import PIPED
+from .console import _print as print_table
+from .layout import NONE, Cell, Column, Line, Table, interval, number, text_cell
+from .parts import METRICS
+
+_UNITS = ((1e9, " G", 2), (1e6, " M", 1))
+_SETTING = Column("Setting", ("subset",), "name")
+_COLUMNS = (
+    Column("Dataset", ("dataset",), "name"),
+    _SETTING,
+    Column("Method", ("method", "model", "protocol"), "name"),
+    Column("Metric", ("metric",), "name"),
+    Column("Published", ("published", "as_printed", "source", "url", "remark")),
+    Column(
+        "Measured",
+        ("measured", "ci_low", "ci_high", "split_sd", "missing", "reason", "command"),
+    ),
+    Column("Difference", ("difference",)),
+    Column("Published inside", ("published_in_interval",)),
+    Column("N", ("n_scored", "n_expected", "marks")),
+)
+
+
+def comparison_table(found: Reproduction) -> Table:
+    """One line for each dataset, setting, method and metric; these in the order of the paper.
+
+    The difference is measured − published. A value that is missing is a dash, with what is
+    missing; the notes say why, and how to get it.
+    """
+    paper = found.paper
+    lines = [line for result in _in_order(found.results) for line in _lines(result)]
+    at = _COLUMNS.index(_SETTING)
+    plain = all(line[at].raw == ("all",) for line in lines)
+    shown = [i for i in range(len(_COLUMNS)) if not (plain and i == at)]
+    return Table(
+        name=paper.name,
+        title=f"{paper.name}: {paper.title} ({paper.venue} {paper.year})",
+        columns=tuple(_COLUMNS[i] for i in shown),
+        lines=tuple(tuple(line[i] for i in shown) for line in lines),
+        notes=tuple(notes(found)),
+    )
+
+
+def comparison_text(found: Reproduction, width: int = PIPED, color: bool = False) -> str:
+    """The table for a terminal ``width`` columns wide; with ANSI styles if ``color``."""
+    text = io.StringIO()
+    console = Console(
+        file=text, width=width, force_terminal=color, highlight=False, legacy_windows=False
+    )
+    print_table(console, comparison_table(found))
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+
+
+def print_comparison(found: Reproduction) -> None:
+    """Print the table, as wide and as colorful as the terminal allows."""
+    out = Console()
+    text = comparison_text(found, out.width if out.is_terminal else PIPED, out.is_terminal)
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), end="")
+
+
+def _in_order(results: Sequence[Result]) -> list[Result]:
+    """Methods side by side on one dataset and setting, each in order of appearance."""
+    cells = [result.cell for result in results]
+    datasets = list(dict.fromkeys(cell.dataset for cell in cells))
+    settings = list(dict.fromkeys(cell.subset for cell in cells))
+    methods = list(dict.fromkeys(cell.method for cell in cells))
+    return sorted(
+        results,
+        key=lambda result: (
+            datasets.index(result.cell.dataset),
+            settings.index(result.cell.subset),
+            methods.index(result.cell.method),
+        ),
+    )
+
+
+def _lines(result: Result) -> Iterator[Line]:
+    cell = result.cell
+    for metric in cell.metrics:
+        measured, published = result.measures.get(metric), cell.published.get(metric)
+        printed = cell.printed.get(metric)
+        yield (
+            text_cell(cell.dataset),
+            Cell(NONE if cell.subset == "all" else cell.subset, (cell.subset,)),
+            Cell(cell.method, (cell.method, named(cell.model), named(cell.protocol))),
+            Cell(METRICS.get(metric, metric.replace("_", " ")), (metric,)),
+            Cell(
+                _amount(metric, published),
+                (published, printed, cell.source, cell.url, cell.remark),
+            ),
+            _measured(metric, measured, result),
+            _difference(metric, measured, published),
+            _inside(measured, published),
+            _count(measured),
+        )
+
+
+def _amount(metric: str, value: float | None) -> str:
+    """Three decimals for a correlation, else a few digits that say something."""
+    if value is None or metric in CORRELATIONS:
+        return number(value)
+    for unit, letter, decimals in _UNITS:
+        if abs(value) >= unit:
+            return f"{value / unit:.{decimals}f}{letter}"
+    return f"{value:.4g}"
+
+
+def _measured(metric: str, found: Measure | None, result: Result) -> Cell:
+    if found is not None and found.value is not None:
+        spread = result.measures.get(f"{metric}{SPREAD}")
+        sd = None if spread is None else spread.value
+        detail = interval(found.ci_low, found.ci_high) or ("" if sd is None else f"SD {number(sd)}")
+        raw = (found.value, found.ci_low, found.ci_high, sd, "", "", "")
+        return Cell(_amount(metric, found.value), raw, detail)
+    missing = result.missing
+    what = ", ".join(dict.fromkeys(each.what for each in missing))
+    reasons = "; ".join(dict.fromkeys(each.reason for each in missing))
+    commands = "; ".join(dict.fromkeys(each.command for each in missing if each.command))
+    return Cell(NONE, (None, None, None, None, what, reasons, commands), what)
+
+
+def _difference(metric: str, found: Measure | None, published: float | None) -> Cell:
+    if found is None or found.value is None or published is None:
+        return Cell(NONE, (None,))
+    difference = found.value - published
+    text = _amount(metric, difference).replace("-", "−")
+    return Cell(text if text.startswith("−") else f"+{text}", (difference,))
+
+
+def _inside(found: Measure | None, published: float | None) -> Cell:
+    if found is None or found.ci_low is None or found.ci_high is None or published is None:
+        return Cell(NONE, (None,))
+    inside = "yes" if found.ci_low <= published <= found.ci_high else "no"
+    return Cell(inside, (inside,))
+
+
+def _count(found: Measure | None) -> Cell:
+    if found is None:
+        return Cell(NONE, (None, None, None))
+    n, of = found.n_scored, found.n_expected
+    text = (str(n) if n == of else f"{n}/{of}") if of else NONE
+    return Cell(text, (n, of, "; ".join(found.marks)))
