@@ -58,7 +58,8 @@ def _labels(jobs: Iterable[Job]) -> dict[str, str]:
 def _entrant(each: Evaluated, label: str) -> Entrant:
     measure = each.headline
     marks = next(iter(each.record.rows)).marks
+    name = each.job.protocol_name.name
+    protocol = each.job.protocol_slug if each.job.protocol_options else name
     if measure is None:
-        return Entrant(label, each.job.protocol_name.name, None, {}, marks)
-    scores = dict(measure.scores or {})
-    return Entrant(label, each.job.protocol_name.name, measure.value, scores, marks)
+        return Entrant(label, protocol, None, {}, marks)
+    return Entrant(label, protocol, measure.value, dict(measure.scores or {}), marks)

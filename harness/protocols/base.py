@@ -15,7 +15,6 @@ from ..model import ModelCard
 from ..sample import Dataset
 from ..store import Output
 
-
 EVERY_OTHER = "*"  # as the dataset of a need: each other dataset of the suite that has labels
 
 
@@ -99,7 +98,7 @@ class Entrant:
     """What ``protocol`` measured of one model: its headline over all samples, with the scores."""
 
     label: str  # tells the models of a suite apart
-    protocol: str
+    protocol: str  # its name, with its options where it has any
     value: float | None
     scores: Mapping[str, float]  # sample id → score, higher is better; empty without a value
     marks: tuple[str, ...] = ()

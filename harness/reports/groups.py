@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..canonical import digest, slug
+from ..canonical import canonical_json, digest, slug
 from ..records import Row
 from .entries import Entry, entries_of, variant_of
 
@@ -24,7 +24,10 @@ LABELS = {
 
 
 class Key(NamedTuple):
-    """Rows that differ in any of these are never compared in one table."""
+    """Rows that differ in any of these are never compared in one table.
+
+    ``others`` holds those other datasets only whose hashes are not the same in all rows.
+    """
 
     dataset: str
     protocol: str
@@ -132,11 +135,13 @@ def _groups(study: Sequence[Row]) -> list[tuple[Key, list[Row], list[Row]]]:
     valued = {variant_of(row) for row in study if row.value is not None}
     absent = [row for row in study if variant_of(row) not in valued]
     measured: dict[Key, list[Row]] = defaultdict(list)
+    disputed = _disputed(study)
     for row in study:
         if variant_of(row) in valued:
-            measured[_key(row)].append(row)
+            measured[_key(row, disputed)].append(row)
     if not measured:
-        return [(max(_key(row) for row in absent), [], absent)]  # one with hashes, if any
+        # One with hashes, if any.
+        return [(max(_key(row, disputed) for row in absent), [], absent)]
     return [(key, part, absent) for key, part in sorted(measured.items())]
 
 
@@ -145,8 +150,24 @@ def _headline(entry: Entry) -> float:
     return float("-inf") if value is None else value
 
 
-def _key(row: Row) -> Key:
-    return Key(*(getattr(row, name) for name in Key._fields))
+def _disputed(study: Sequence[Row]) -> set[str]:
+    """Names of other datasets that stand for different images or labels in different rows.
+
+    A row that needs no other dataset agrees with one that does: a score beside one from a head
+    that was fitted on another dataset.
+    """
+    hashes: dict[str, set[str]] = defaultdict(set)
+    for row in study:
+        for name, found in json.loads(row.others or "{}").items():
+            hashes[name].add(canonical_json(found))
+    return {name for name, found in hashes.items() if len(found) > 1}
+
+
+def _key(row: Row, disputed: set[str]) -> Key:
+    others = {n: h for n, h in json.loads(row.others or "{}").items() if n in disputed}
+    return Key(*(getattr(row, name) for name in Key._fields))._replace(
+        others=canonical_json(others)
+    )
 
 
 def _name(key: Key) -> str:
