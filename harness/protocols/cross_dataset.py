@@ -8,13 +8,15 @@ higher-is-better everywhere, and SRCC and PLCC do not depend on their scales.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..sample import Dataset
 from .agreement import agreement_rows
 from .base import EVERY_OTHER, Inputs, Measure, Need, Protocol, Skip, word
 from .folds import Linear, linear, out_of_fold, predict_each
 from .heads import ALPHAS, best_alpha
 from .outcomes import Usable, finite, usable
-from .ridge import fit_path
+from .ridge import SharedRidge
 from .rows import vary
 
 _METRICS = ("srcc", "plcc", "plcc_logistic")
@@ -73,9 +75,12 @@ def _usable(inputs: Inputs, need: Need, dataset: Dataset) -> Usable:
 
 
 def _head(train: Usable) -> Linear:
-    predictions = out_of_fold(train.values, train.labels, train.contents)
-    choice = best_alpha(predictions, train.labels)
-    return linear(fit_path(train.values, train.labels, ALPHAS), choice)
+    ridge, everything = (
+        SharedRidge(train.values, train.labels, ALPHAS),
+        np.arange(len(train.samples)),
+    )
+    predictions = out_of_fold(ridge.path, train.values, train.contents, everything)
+    return linear(ridge.path(everything), best_alpha(predictions, train.labels))
 
 
 def _impossible(train: Usable) -> str | None:

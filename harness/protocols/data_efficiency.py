@@ -28,7 +28,7 @@ from .heads import ALPHAS, best_alpha, predict_views
 from .intervals import few_contents
 from .outcomes import Usable, finite, usable
 from .ridge import RidgePath, SharedRidge
-from .rows import vary
+from .rows import Rows, vary
 
 CURVE = (0.01, 0.02, 0.03, 0.05, 0.07, 0.10, 0.15, 0.20, 0.25, 0.40, 0.60, 0.80)
 TEST_ON_REST = (0.05, 0.10, 0.25)
@@ -97,20 +97,18 @@ def _fits(
     found: Usable, ridge: SharedRidge, fractions: list[Fraction]
 ) -> Iterator[tuple[Fraction, Linear]]:
     """Each fraction of a repeat with its head."""
+    values, labels = found.values, found.labels
+    able = [f for f in fractions if len(f.added) and len(set(found.contents[f.train])) > 1]
     before: RidgePath | None = None
-    for fraction in fractions:
-        train, added = fraction.train, fraction.added
-        if len(np.unique(found.contents[train])) < 2 or not len(added):
-            continue
+    for fraction, path in zip(able, ridge.nested(f.train for f in able), strict=True):
         if before is None:
-            predictions = out_of_fold(
-                found.values[train], found.labels[train], found.contents[train]
-            )
+            predictions = out_of_fold(ridge.path, values, found.contents, fraction.train)
+            choice = best_alpha(predictions, labels[fraction.train])
         else:
-            predictions = predict_views(before, found.values[added])
-        choice = best_alpha(predictions, found.labels[added])
-        before = ridge.path(train)
-        yield fraction, linear(before, choice)
+            predictions = predict_views(before, Rows(values, fraction.added))
+            choice = best_alpha(predictions, labels[fraction.added])
+        before = path
+        yield fraction, linear(path, choice)
 
 
 def _rest(fraction: Fraction, n: int) -> np.ndarray:
@@ -134,9 +132,8 @@ def _rows(
     for scores, test in runs:
         sums[test] += scores[test]
         counts[test] += 1
-        for name, estimate in metrics.agreement(scores[test], found.labels[test], _METRICS)[
-            0
-        ].items():
+        estimates, _ = metrics.agreement(scores[test], found.labels[test], _METRICS)
+        for name, estimate in estimates.items():
             if estimate.value is not None:
                 values[name].append(estimate.value)
             why = why or estimate.reason

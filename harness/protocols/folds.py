@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .heads import ALPHAS, predict_views
-from .ridge import RidgePath, SharedRidge
-from .rows import Features, chunks
+from .ridge import RidgePath
+from .rows import Features, Rows, chunks
 from .splits import shuffled
 
 FOLDS = 5
 
 
-def out_of_fold(values: Features, labels: np.ndarray, contents: np.ndarray) -> np.ndarray:
-    """Predictions of ``values [n, V, D]`` by every alpha, each by heads fitted without its fold.
+def out_of_fold(
+    fit: Callable[[np.ndarray], RidgePath],
+    values: Features,
+    contents: np.ndarray,
+    rows: np.ndarray,
+) -> np.ndarray:
+    """Predictions of ``rows`` by every alpha, each by heads fitted on the other folds of them.
 
-    ``float64 [A, n]``; FOLDS folds of whole contents, or as many as there are contents (at
-    least two).
+    ``fit`` fits the path of some rows of ``values [n, V, D]``; ``contents [n]`` are whole in a
+    fold. FOLDS folds, or as many as there are contents (at least two). ``float64 [A, rows]``.
     """
-    names = shuffled(set(contents.tolist()))
+    names = shuffled(set(contents[rows].tolist()))
     n_folds = min(FOLDS, len(names))
     fold_of = {name: i % n_folds for i, name in enumerate(names)}
-    fold = np.array([fold_of[name] for name in contents.tolist()])
-    ridge = SharedRidge(values, labels, ALPHAS)
-    predictions = np.empty((len(ALPHAS), len(labels)))
+    fold = np.array([fold_of[name] for name in contents[rows].tolist()])
+    predictions = np.empty((len(ALPHAS), len(rows)))
     for k in range(n_folds):
-        out = np.flatnonzero(fold == k)
-        predictions[:, out] = predict_views(ridge.path(fold != k), values[out])
+        out = fold == k
+        predictions[:, out] = predict_views(fit(rows[~out]), Rows(values, rows[out]))
     return predictions
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from .intervals import FEW_CONTENTS
 from .metrics import srcc_each
 from .ridge import RidgePath, SharedRidge
+from .rows import Features, Rows, chunks
 from .splits import shuffled
 
 ALPHAS = np.geomspace(1e-3, 1e3, 25)
@@ -27,7 +28,7 @@ class Head:
     def alpha(self) -> float:
         return float(ALPHAS[self.choice])
 
-    def predict(self, features: np.ndarray) -> np.ndarray:
+    def predict(self, features: Features) -> np.ndarray:
         """Scores of ``features [n, V, D]``, averaged over views: ``float64 [n]``."""
         return predict_views(self.path, features)[self.choice]
 
@@ -35,11 +36,9 @@ class Head:
 class Heads:
     """Heads on the labeled features ``[N, V, D]``; the V views of a sample are V rows."""
 
-    def __init__(self, features: np.ndarray, labels: np.ndarray, contents: np.ndarray) -> None:
-        n, views, width = features.shape
+    def __init__(self, features: Features, labels: np.ndarray, contents: np.ndarray) -> None:
         self._features, self._labels, self._contents = features, labels, contents
-        rows = features.reshape(n * views, width)
-        self._ridge = SharedRidge(rows, np.repeat(labels, views), ALPHAS)
+        self._ridge = SharedRidge(features, labels, ALPHAS)
         self._held_out: dict[frozenset[str], np.ndarray] = {}
         self._heads: dict[frozenset[str], Head] = {}
         names = sorted(set(contents))
@@ -49,11 +48,13 @@ class Heads:
 
     def fit(self, train: np.ndarray, validation: np.ndarray) -> Head:
         """Fitted on ``train``, alpha by the SRCC on ``validation`` (both are row numbers)."""
-        rows = np.zeros(len(self._labels), bool)
-        rows[train] = True
-        path = self._path(rows)
-        predictions = predict_views(path, self._features[validation])
+        path = self.path(train)
+        predictions = predict_views(path, Rows(self._features, validation))
         return Head(path, best_alpha(predictions, self._labels[validation]))
+
+    def path(self, samples: np.ndarray) -> RidgePath:
+        """The fits of every alpha on ``samples`` (row numbers, or ``bool [N]``)."""
+        return self._ridge.path(samples)
 
     def without(self, content: str) -> Head:
         """Fitted and tuned on every other content; ValueError if those are fewer than two.
@@ -76,19 +77,21 @@ class Heads:
             # Two contents left out together: the same fit, whichever of them is the test.
             out = np.isin(self._contents, list(fold | test))
             if fold | test not in self._held_out:
-                held_out = predict_views(self._path(~out), self._features[out])
+                held_out = predict_views(self.path(~out), Rows(self._features, np.flatnonzero(out)))
                 self._held_out[fold | test] = held_out
             predictions[:, out] = self._held_out[fold | test]
-        return Head(self._path(train), best_alpha(predictions[:, train], self._labels[train]))
-
-    def _path(self, samples: np.ndarray) -> RidgePath:
-        return self._ridge.path(np.repeat(samples, self._features.shape[1]))
+        return Head(self.path(train), best_alpha(predictions[:, train], self._labels[train]))
 
 
-def predict_views(path: RidgePath, features: np.ndarray) -> np.ndarray:
-    """Predictions for ``features [n, V, D]`` by every alpha, averaged over views: ``[A, n]``."""
-    n, views, width = features.shape
-    return path.predict(features.reshape(n * views, width)).reshape(-1, n, views).mean(axis=2)
+def predict_views(path: RidgePath, features: Features) -> np.ndarray:
+    """Predictions for ``features [n, V, D]`` by every alpha, averaged over views: ``[A, n]``.
+
+    As a prediction is linear, that is the prediction for the average of the views.
+    """
+    predictions = np.empty((len(path.alphas), len(features)))
+    for part in chunks(features):
+        predictions[:, part] = path.predict(features[part].mean(axis=1, dtype=np.float64))
+    return predictions
 
 
 def best_alpha(predictions: np.ndarray, labels: np.ndarray) -> int:

@@ -24,16 +24,16 @@ from ..store import Output
 from . import metrics
 from .agreement import agreement_rows, join
 from .base import Inputs, Measure, Need, Protocol, Skip, word
-from .heads import ALPHAS, Head, Heads, best_alpha, edge_remark, predict_views
+from .folds import out_of_fold
+from .heads import Head, Heads, best_alpha, edge_remark
 from .intervals import FEW_CONTENTS, few_contents
 from .outcomes import Usable, finite, usable
 from .rows import Rows, vary
 from .split_plan import SplitPlan
 from .split_rows import mean_scores, split_rows
-from .splits import Split, shared_contents, shuffled
+from .splits import Split, shared_contents
 
 _OUT = "leave-one-content-out"
-_FOLDS = 5  # of the training contents, where no part is for validation
 
 Fitted = tuple[list[Head], list[dict[str, float]]]  # each split's head, its test scores by id
 
@@ -132,13 +132,7 @@ def _on_splits(found: Usable, heads: Heads, splits: Sequence[Split]) -> Fitted:
 
 def _tuned(found: Usable, heads: Heads, train: np.ndarray) -> Head:
     """Fitted on ``train``; alpha has the best SRCC of out-of-fold predictions over contents."""
-    contents = found.contents[train]
-    names = shuffled(set(contents))
-    predictions = np.empty((len(ALPHAS), len(train)))
-    for i in range(min(_FOLDS, len(names))):
-        out = np.isin(contents, names[i::_FOLDS])
-        left_out = Rows(found.values, train[out])
-        predictions[:, out] = predict_views(heads.path(train[~out]), left_out)
+    predictions = out_of_fold(heads.path, found.values, found.contents, train)
     return Head(heads.path(train), best_alpha(predictions, found.labels[train]))
 
 

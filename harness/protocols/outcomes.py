@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ..sample import Dataset, Sample
 from ..store import Output
+from .rows import Rows, chunks
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Usable:
     """The samples with a result (and a label, where one is asked for), sorted by id."""
 
     samples: tuple[Sample, ...]
-    values: np.ndarray  # row i belongs to samples[i]
+    values: Any  # row i belongs to samples[i]: an array, or Rows where they are features
     n_expected: int
     remark: str | None  # e.g. "2 failed: first img03: cannot decode; 1 without a label"
 
@@ -48,20 +50,29 @@ def usable(samples: Iterable[Sample], output: Output, labeled: bool = True) -> U
         remarks.append(f"{len(failed)} failed: first {failed[0]}: {reason}")
     if unlabeled := len(samples) - len(failed) - len(kept):
         remarks.append(f"{unlabeled} without a label")
-    values = output.at([s.id for s in kept]) if kept else output.values[:0]
-    return Usable(tuple(kept), values, len(samples), "; ".join(remarks) or None)
+    return Usable(
+        tuple(kept),
+        _at(output, [s.id for s in kept]),
+        len(samples),
+        "; ".join(remarks) or None,
+    )
 
 
 def finite(output: Output, what: str) -> Output:
     """``output`` with every row that holds NaN or infinity among the failures, as ``what``."""
     if not output.ids:
         return output
-    good = np.isfinite(output.values).reshape(len(output.ids), -1).all(axis=1)
+    good = np.concatenate(
+        [
+            np.isfinite(output.values[part]).all(axis=tuple(range(1, output.values.ndim)))
+            for part in chunks(output.values)
+        ]
+    )
     if good.all():
         return output
     bad = {name: f"{what} not finite" for name, ok in zip(output.ids, good, strict=True) if not ok}
-    ids = tuple(name for name in output.ids if name not in bad)
-    return Output(ids, output.values[good], {**output.failures, **bad})
+    ids = [name for name in output.ids if name not in bad]
+    return Output(tuple(ids), _at(output, ids), {**output.failures, **bad})
 
 
 def by_image(output: Output, dataset: Dataset) -> Output:
@@ -75,5 +86,14 @@ def by_image(output: Output, dataset: Dataset) -> Output:
         for s in dataset.images
         if s.id not in kept
     }
-    values = output.at(list(kept.values())) if kept else output.values[:0]
-    return Output(tuple(kept), values, failures)
+    return Output(tuple(kept), _at(output, list(kept.values())), failures)
+
+
+def _at(output: Output, ids: Sequence[str]) -> Any:
+    """The rows of ``ids``, as ``Usable.values``: features may be gigabytes."""
+    if not ids:
+        return output.values[:0]
+    if output.values.ndim < 3:
+        return output.at(ids)
+    row = {name: i for i, name in enumerate(output.ids)}
+    return Rows(output.values, np.array([row[name] for name in ids]))

@@ -15,6 +15,9 @@ from .base import Measure
 from .intervals import content_interval, few_contents
 from .outcomes import Usable
 
+# A split's test scores by sample id; pairs where a test part names a sample more than once.
+Tested = Mapping[str, float] | Sequence[tuple[str, float]]
+
 _MEANS = ("srcc", "plcc")  # those that have a mean and a spread, too
 _RESAMPLED = {m: getattr(resampling, m.removesuffix("_logistic")) for m in metrics.METRICS}
 
@@ -28,18 +31,18 @@ class _Part:
     groups: np.ndarray  # [n], the content of each sample as an index
 
 
-def mean_scores(tested: Iterable[Mapping[str, float]]) -> dict[str, float]:
+def mean_scores(tested: Iterable[Tested]) -> dict[str, float]:
     """The mean score of each sample over the splits that test it, by id."""
     found: dict[str, list[float]] = defaultdict(list)
     for scores in tested:
-        for name, value in scores.items():
+        for name, value in dict(scores).items():
             found[name].append(value)
     return {name: float(np.mean(found[name])) for name in sorted(found)}
 
 
 def split_rows(
     found: Usable,
-    tested: Sequence[Mapping[str, float]],
+    tested: Sequence[Tested],
     seed: int,
     *,
     split: str,
@@ -48,7 +51,7 @@ def split_rows(
     subset: str = "all",
     remark: str | None = None,
 ) -> list[Measure]:
-    """Rows of ``found`` for each metric of ``names``, from each split's test scores by id.
+    """Rows of ``found`` for each metric of ``names``, from each split's test scores.
 
     The value is the median of the metric over the test parts; SRCC and PLCC on all samples
     have their mean and SD over splits, too. The interval is a bootstrap over the contents of
@@ -59,7 +62,8 @@ def split_rows(
     86 to 96 of a hundred such intervals held the expected median.
     """
     contents, groups = np.unique(found.contents, return_inverse=True)
-    parts = [_part(found, groups, each) for each in tested]
+    number = {s.id: i for i, s in enumerate(found.samples)}
+    parts = [_part(found, groups, number, each) for each in tested]
     measured = [metrics.agreement(part.scores, part.labels, names) for part in parts]
     n_scored = sum(s.id in scores for s in found.samples)
     untested = len(found.samples) - n_scored
@@ -86,8 +90,9 @@ def split_rows(
         averages: dict[str, Callable[..., Any]] = {name: np.nanmedian}
         if subset == "all" and name in _MEANS:
             averages[f"{name}_mean"] = np.nanmean
-            spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
-            rows.append(replace(row, metric=f"{name}_split_sd", value=spread))
+            if len(values) > 1:
+                spread = float(np.std(values, ddof=1))
+                rows.append(replace(row, metric=f"{name}_split_sd", value=spread))
         replicates = _once(_RESAMPLED[name], used)
         for metric, average in averages.items():
             value, limits = float(average(values)), metrics.RANGES[name]
@@ -106,9 +111,11 @@ def split_rows(
     return rows
 
 
-def _part(found: Usable, groups: np.ndarray, scores: Mapping[str, float]) -> _Part:
-    index = np.array([i for i, s in enumerate(found.samples) if s.id in scores], int)
-    values = np.array([scores[found.samples[i].id] for i in index], np.float64)
+def _part(found: Usable, groups: np.ndarray, number: Mapping[str, int], tested: Tested) -> _Part:
+    pairs = tested.items() if isinstance(tested, Mapping) else tested
+    here = sorted((number[name], value) for name, value in pairs if name in number)
+    index = np.array([i for i, _ in here], int)
+    values = np.array([value for _, value in here], np.float64)
     return _Part(values, found.labels[index], groups[index])
 
 
