@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from textwrap import fill
 from typing import Literal
 
@@ -17,6 +18,7 @@ from rich.text import Text
 from ..records import NOT_APPLICABLE, Row
 from .groups import group
 from .layout import Column, Line, Table
+from .overview import overviews
 from .parts import COUNT, RANK
 from .tables import tables
 
@@ -37,7 +39,12 @@ def as_text(rows: Iterable[Row], width: int = PIPED, color: bool = False) -> str
     console = Console(
         file=text, width=width, force_terminal=color, highlight=False, legacy_windows=False
     )
-    for found in group(rows):
+    groups = group(rows)
+    for overview in overviews(groups):
+        for table in overview.tables:
+            if not table.folded:
+                _print(console, table)
+    for found in groups:
         if not found.entries and any(NOT_APPLICABLE in entry.marks for entry in found.absent):
             continue  # a protocol that was not meant for this dataset; the page lists it
         for table in tables(found):
@@ -63,6 +70,7 @@ def _print(console: Console, table: Table) -> None:
 
 
 def _print_grid(console: Console, table: Table) -> None:
+    table = _without_details(table, console.width)
     shown, dropped = _fitting(table, console.width)
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for i in shown:
@@ -71,11 +79,28 @@ def _print_grid(console: Console, table: Table) -> None:
         grid.add_column(Text(fill(_title(column), wide)), justify=justify, min_width=wide)
     for lines, style in ((table.lines, ""), (table.apart, "dim")):
         for line in lines:
-            grid.add_row(*(Text(_text(table, line, i)) for i in shown), style=style)
+            grid.add_row(*(Text(_text(line, i)) for i in shown), style=style)
         grid.add_section()
     console.print(grid)
     if dropped:
         console.print(Text(f"Too narrow for: {', '.join(dropped)}.", style="dim"))
+
+
+def _without_details(table: Table, width: int) -> Table:
+    """``table``, if it fits; else without details in columns that share a heading."""
+    if sum(_width(table, i) + 2 for i in range(len(table.columns))) + 2 <= width:
+        return table
+    lines, apart = (
+        tuple(
+            tuple(
+                replace(cell, detail="") if column.span else cell
+                for cell, column in zip(line, table.columns, strict=True)
+            )
+            for line in part
+        )
+        for part in (table.lines, table.apart)
+    )
+    return replace(table, lines=lines, apart=apart)
 
 
 def _fitting(table: Table, width: int) -> tuple[list[int], list[str]]:
@@ -85,6 +110,7 @@ def _fitting(table: Table, width: int) -> tuple[list[int], list[str]]:
     numbers = [i for i in shown if columns[i].kind == "number" and i != table.sorted_by]
     minor = [i for i in numbers if columns[i] not in (RANK, COUNT)]
     words = [i for i in shown if columns[i].kind == "text"]
+    minor.sort(key=lambda i: columns[i].spare)
     leaving = [*(i for i in shown if columns[i] == COUNT), *words, *minor]
     while leaving and sum(_width(table, i) + 2 for i in shown) + 2 > width:
         shown.remove(leaving.pop())
@@ -93,7 +119,7 @@ def _fitting(table: Table, width: int) -> tuple[list[int], list[str]]:
 
 def _width(table: Table, i: int) -> int:
     """As wide as the widest cell, and as the longest word of the heading, which may wrap."""
-    cells = [_text(table, line, i) for line in (*table.lines, *table.apart)]
+    cells = [_text(line, i) for line in (*table.lines, *table.apart)]
     return max(cell_len(text) for text in (*cells, *_title(table.columns[i]).split()))
 
 
@@ -101,7 +127,5 @@ def _title(column: Column) -> str:
     return f"{column.span} {column.title}".strip()
 
 
-def _text(table: Table, line: Line, i: int) -> str:
-    # Under a shared heading intervals would make any table too wide.
-    cell = line[i]
-    return cell.text if table.columns[i].span else f"{cell.text} {cell.detail}".strip()
+def _text(line: Line, i: int) -> str:
+    return f"{line[i].text} {line[i].detail}".strip()

@@ -1,4 +1,4 @@
-"""Figures: response against area, SRCC with its interval, and type × model.
+"""Figures: response against area, SRCC with its interval, type × model, and rank intervals.
 
 They are drawn from rows alone, are the same bytes for the same rows, and do not depend on
 color: lines differ in marker and dash, what is not ranked is gray and open.
@@ -15,10 +15,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .entries import Entry
+from .fraction_figure import fraction_figure
+from .fractions import has_curve
 from .groups import RANKED_BY, Group
 from .layout import number
 from .matrix import Matrix, type_matrix
-from .style import COLORS, DASHES, INK, MARKERS, MUTED, PAPER, Picture, finish, short, style
+from .rank_figure import rank_figure
+from .ranks import fields
+from .style import (
+    COLORS,
+    DASHES,
+    INK,
+    MARKERS,
+    MUTED,
+    PAPER,
+    Picture,
+    finish,
+    short,
+    style,
+    two_decimals,
+)
 from .tables import RATIO, areas
 
 
@@ -30,8 +46,11 @@ def figures(group: Group) -> tuple[Picture, ...]:
             made.append(_dots(group))
         if areas(group, RATIO):
             made.append(_curves(group))
+        if has_curve(group):
+            made.append(fraction_figure(group))
         if (matrix := type_matrix(group)) is not None:
             made.append(_heat_map(group, matrix))
+        made += map(rank_figure, fields(group))
     return tuple(made)
 
 
@@ -143,7 +162,7 @@ def _heat_map(group: Group, matrix: Matrix) -> Picture:
         vmin=0,
         vmax=1,
         cmap=sns.light_palette("#0b3c5d", as_cmap=True),
-        annot=np.vectorize(_two_decimals)(values),
+        annot=np.vectorize(two_decimals)(values),
         fmt="",
         annot_kws={"fontsize": 7},
         linewidths=1,
@@ -194,11 +213,6 @@ def _frame(axes: Axes, lines: Sequence[np.ndarray]) -> str:
     axes.set_ylim(low - margin, high + margin)
     inside = all(low - margin <= y <= high + margin for y in everything if np.isfinite(y))
     return "" if inside else " Lines that leave the frame belong to models hardly moved by damage."
-
-
-def _two_decimals(value: float) -> str:
-    text = f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
-    return "" if np.isnan(value) else text.replace("0.", ".", 1) if text != "0.00" else "0"
 
 
 def _labels(group: Group) -> str:

@@ -62,7 +62,8 @@ class Group:
         key = self.key
         given = json.loads(key.protocol_options)
         options = [f"{name} {value}" for name, value in given.items()]
-        return ", ".join([key.protocol, *options, *([key.split] if key.split != "all" else [])])
+        said = ("all", *given.values())  # an option may be the name of the split
+        return ", ".join([key.protocol, *options, *([key.split] if key.split not in said else [])])
 
     @property
     def labels(self) -> str:
@@ -86,9 +87,9 @@ class Group:
         """Whether there is an SRCC over all samples to rank by."""
         return "all" in self.subsets(RANKED_BY)
 
-    def ordered(self) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+    def ordered(self, subset: str = "all") -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
         """Entries by falling SRCC (by name without one), and those that stand apart below them."""
-        falling = sorted(self.entries, key=lambda entry: (-_headline(entry), entry.label))
+        falling = sorted(self.entries, key=lambda entry: (-_headline(entry, subset), entry.label))
         first = tuple(
             e
             for e in falling
@@ -145,8 +146,8 @@ def _groups(study: Sequence[Row]) -> list[tuple[Key, list[Row], list[Row]]]:
     return [(key, part, absent) for key, part in sorted(measured.items())]
 
 
-def _headline(entry: Entry) -> float:
-    value = entry.value(RANKED_BY)
+def _headline(entry: Entry, subset: str) -> float:
+    value = entry.value(RANKED_BY, subset)
     return float("-inf") if value is None else value
 
 

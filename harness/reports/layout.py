@@ -24,12 +24,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """``keys`` name the raw values in CSV; ``span`` is a heading shared with its neighbors."""
+    """``keys`` name the raw values in CSV; ``span`` is a heading shared with its neighbors.
+
+    A ``spare`` one is the first to be left out where there is no space.
+    """
 
     title: str
     keys: tuple[str, ...]
     kind: Literal["name", "number", "text", "marks"] = "number"
     span: str = ""
+    spare: bool = False
 
 
 Line = tuple[Cell, ...]
@@ -82,6 +86,11 @@ def interval(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return ""
     return f"[{_short(low)}, {_short(high)}]"
+
+
+def spread(sd: float | None) -> str:
+    """``±.012``, or "" where there is none."""
+    return "" if sd is None else f"±{_short(sd)}"
 
 
 def row_cell(row: Row | None, *, with_interval: bool = False) -> Cell:

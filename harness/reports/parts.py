@@ -7,19 +7,22 @@ from collections.abc import Sequence
 from .entries import Entry, sets_apart
 from .groups import Group
 from .layout import Cell, Column, Line, Table
+from .published import published_notes
 
 METRICS = {
     "srcc": "SRCC",
+    "srcc_split_sd": "SD over splits",
     "plcc": "PLCC",
     "plcc_logistic": "PLCC logistic",
     "krcc": "KRCC",
     "rmse": "RMSE",
     "alpha": "Ridge α",
-    "srcc_split_sd": "SD over splits",
+    "pair_accuracy": "Pair accuracy",
 }
 RANK = Column("Rank", ("rank",))
 MODEL = Column("Model", ("model",), "name")
 MODE = Column("Mode", ("mode",), "text")
+CONTAMINATION = Column("Contamination", ("contamination",), "text")
 COUNT = Column("N", ("n_scored", "n_expected"))
 MARKS = Column("Marks", ("marks",), "marks")
 FEW = "few contents"
@@ -68,6 +71,7 @@ def _notes(group: Group, metric: str | None) -> tuple[str, ...]:
     for entry in group.entries:
         remarks.setdefault(entry.reason, []).append(entry.label)
     notes = [f"Intervals: {'; '.join(methods)}."] if methods else []
+    notes += published_notes((entry.label, r) for entry in group.entries for r in entry.rows)
     if any(mark.startswith(FEW) for entry in group.entries for mark in entry.marks):
         notes.append("Few contents: intervals are wide, and the order of the lines is no finding.")
     notes += [f"{', '.join(who)}: {why}." for why, who in remarks.items() if why]

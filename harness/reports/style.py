@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
@@ -72,6 +73,12 @@ def short(name: str) -> str:
     """At most 36 characters, the middle left out: a name must not push the drawing away."""
     name = " ".join(name.split())
     return name if len(name) <= 36 else f"{name[:20]}…{name[-15:]}"
+
+
+def two_decimals(value: float) -> str:
+    """What stands in a cell of a heat map; "" for NaN."""
+    text = f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
+    return "" if np.isnan(value) else text.replace("0.", ".", 1) if text != "0.00" else "0"
 
 
 @contextmanager

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
+from .cross import tested_on, transfer_tables
 from .entries import Entry
+from .fractions import fraction_tables, fractions
 from .groups import RANKED_BY, Group, parse_subset
 from .layout import (
     Cell,
@@ -19,17 +21,37 @@ from .layout import (
     with_interval_keys,
 )
 from .matrix import Matrix, type_matrix
-from .parts import COUNT, MARKS, METRICS, MODE, MODEL, RANK, assemble, common_marks, marks_cell
+from .parts import (
+    COUNT,
+    MARKS,
+    METRICS,
+    MODE,
+    MODEL,
+    assemble,
+    common_marks,
+    marks_cell,
+)
+from .ranking import ranked_table
+from .ranks import rank_tables
+from .subsets import subset_table
 
 RATIO = "response_ratio"
 
 
 def tables(group: Group) -> tuple[Table, ...]:
     """The tables of one group, the main one first."""
+    if group.subsets("rank_low"):
+        return rank_tables(group)
+    if fractions(group):
+        return fraction_tables(group)
+    if tested_on(group):
+        return transfer_tables(group)
     if group.is_ranked:
-        main = _ranked(group)
+        main = ranked_table(group)
     elif any("area" in parse_subset(s) for s in group.subsets("response")):
         main = _by_area(group)
+    elif group.subsets(RANKED_BY):
+        return _by_subset(group)
     else:
         return _plain(group)
     matrix = type_matrix(group)
@@ -48,46 +70,15 @@ def areas(group: Group, metric: str) -> tuple[str, ...]:
     return tuple(sorted(known, key=Fraction))
 
 
-def _ranked(group: Group) -> Table:
-    """Rows are models by falling SRCC; circular models and controls stand below, unranked."""
-    group = group.only(lambda row: row.subset == "all")
-    ranked, apart = group.ordered()
-    known = [m for m in METRICS if m in group.metrics]
-    metrics = known + [m for m in group.metrics if m not in METRICS]
-    common = common_marks(group)
-    columns = (
-        RANK,
-        MODEL,
-        *(
-            Column(METRICS.get(m, m), with_interval_keys(m) if m == RANKED_BY else (m,))
-            for m in metrics
-        ),
-        COUNT,
-        MODE,
-        Column("Contamination", ("contamination",), "text"),
-        MARKS,
-    )
-
-    def line(entry: Entry, rank: int | None) -> Line:
-        first = entry.get(RANKED_BY) or entry.rows[0]
-        return (
-            Cell("–" if rank is None else str(rank), (rank,)),
-            text_cell(entry.label),
-            *(row_cell(entry.get(m), with_interval=m == RANKED_BY) for m in metrics),
-            count_cell(first.n_scored, first.n_expected),
-            text_cell(first.mode),
-            text_cell(first.contamination),
-            marks_cell(entry, common),
-        )
-
-    values = [entry.value(RANKED_BY) for entry in ranked]
-    return assemble(
-        group,
-        columns,
-        [line(e, 1 + values.index(v)) for e, v in zip(ranked, values, strict=True)],
-        [line(e, None) for e in apart],
-        metric=RANKED_BY,
-        sorted_by=2,
+def _by_subset(group: Group) -> tuple[Table, ...]:
+    """Models × subsets, where there is an SRCC on each of some and none over all samples."""
+    headings = {s: s.removeprefix("type=") for s in group.subsets(RANKED_BY)}
+    order = sorted(headings, key=lambda subset: (subset.startswith("type="), subset != "local"))
+    headings = {subset: headings[subset] for subset in order}
+    return tuple(
+        subset_table(group, metric, headings, order[0], f"{METRICS[metric]} on")
+        for metric in (RANKED_BY, "plcc")
+        if metric in group.metrics
     )
 
 

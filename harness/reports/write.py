@@ -10,10 +10,13 @@ from urllib.parse import quote
 
 from ..records import read_records
 from ..store import write_atomic
+from .cross_figure import cross_figures
 from .figures import figures
 from .formats import markdown, rows_csv, table_csv
 from .groups import group
-from .site import Found, Study, render
+from .latex import latex
+from .overview import overviews
+from .site import Found, Joint, Study, render
 from .tables import tables
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".svg", ".webp"})
@@ -35,18 +38,25 @@ def write_report(out: Path) -> Path:
             f"iqa-eval run --models M --datasets D --out {out}"
         )
     header = _header(out / "run.json")
-    studies = [Study(found, tables(found), figures(found)) for found in group(rows)]
+    groups = group(rows)
+    studies = [Study(found, tables(found), figures(found)) for found in groups]
+    joint = [Joint(each, cross_figures(each.across)) for each in overviews(groups)]
     files: dict[str, bytes] = {"tables/rows.csv": rows_csv(rows).encode()}
-    for study in studies:
-        for table in study.tables:
+    for each in joint:
+        if each.overview.is_summary:
+            table = each.tables[0]
+            files[f"tables/{table.name}.tex"] = latex(table).encode()
+    sections: list[Joint | Study] = [*joint, *studies]
+    for section in sections:
+        for table in section.tables:
             files[f"tables/{table.name}.md"] = markdown(table).encode()
             files[f"tables/{table.name}.csv"] = table_csv(table).encode()
-        for picture in study.pictures:
+        for picture in section.pictures:
             files[f"figures/{picture.name}.svg"] = picture.svg
             files[f"figures/{picture.name}.png"] = picture.png
     _remove_previous(out)
     gallery = _gallery(out, files)
-    files["index.html"] = render(studies, gallery, header).encode()
+    files["index.html"] = render(joint, studies, gallery, header).encode()
     listed = (json.dumps({"files": sorted(files)}, indent=1) + "\n").encode()
     for name, data in [(LIST, listed), *files.items()]:  # the list first, in case we are killed
         path = out / name

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from ..figures import Picture
 from ..groups import Group
 from ..layout import Column, Table
+from ..overview import Overview
 from .words import WORDS
 
 
@@ -25,6 +26,18 @@ class Study:
     group: Group
     tables: tuple[Table, ...]
     pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class Joint:
+    """What joins several datasets, with its figures, as a section above them."""
+
+    overview: Overview
+    pictures: tuple[Picture, ...]
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return self.overview.tables
 
 
 @dataclass(frozen=True)
@@ -46,7 +59,12 @@ class Fact:
     folded: str = ""
 
 
-def render(studies: Sequence[Study], gallery: Sequence[Found], header: Mapping[str, Any]) -> str:
+def render(
+    joint: Sequence[Joint],
+    studies: Sequence[Study],
+    gallery: Sequence[Found],
+    header: Mapping[str, Any],
+) -> str:
     """The page's HTML. Everything that comes from rows, captions or the header is escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -60,6 +78,7 @@ def render(studies: Sequence[Study], gallery: Sequence[Found], header: Mapping[s
     return environment.get_template("index.html.j2").render(
         lede=_lede(studies),
         facts=_facts(header),
+        joint=joint,
         datasets=[
             {
                 "name": name,

@@ -59,6 +59,32 @@ WORDS = (
         "that it was not fitted on.",
     ),
     (
+        "SD over splits, ±",
+        "How much the number changes from one random split of the data to the next, as a "
+        "standard deviation. It is no interval.",
+    ),
+    (
+        "Data efficiency",
+        "How the linear probe fares when it is fitted on a small share of the labels only: the "
+        "less it needs, the more the features know already.",
+    ),
+    (
+        "Cross-dataset",
+        "A linear probe fitted on all of one dataset and tested on another, whose pictures and "
+        "labels it has never met.",
+    ),
+    (
+        "Local, global",
+        "Damage of a part of the picture, such as a block of another color, or of the whole "
+        "frame. Pair accuracy: of two patches of one picture, how often the better one has the "
+        "better score; 0.5 is chance.",
+    ),
+    (
+        "Published",
+        "The value that stands in print, beside what was measured here; the note under the "
+        "table names the source.",
+    ),
+    (
         "Response",
         "How far a model's score falls from the pristine picture to the damaged one, on "
         "average, in standard deviations of that model's scores. Negative: the score rises.",

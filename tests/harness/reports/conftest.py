@@ -156,6 +156,133 @@ def make_rows() -> list[Row]:
     return rows
 
 
+# name → (quality, exponent of what few labels cost, extra marks, sets whose labels it has seen)
+PROBED: dict[str, tuple[float, float, tuple[str, ...], tuple[str, ...]]] = {
+    "arniqa": (0.93, 0.35, (), ()),
+    "timm:vit_small_patch14_dinov2": (0.90, 0.30, (), ()),
+    "contrique": (0.91, 0.45, (), ("kadid10k",)),
+    "reiqa": (0.89, 0.55, (), ("koniq10k",)),
+    "nss:brisque-features": (0.66, 0.50, (), ()),
+    "control:untrained-vit": (0.28, 0.60, ("control",), ()),
+}
+SETS = {"clive": 1162, "kadid10k": 10125, "koniq10k": 10073, "live": 779}
+SHARES = (1, 2, 3, 5, 7, 10, 15, 20, 25, 40, 60, 80)
+ON_REST = (5, 10, 25)
+SOURCE = "A paper (2025), supplementary Table 1"
+
+
+def probed_row(model: str, dataset: str, protocol: str, **changes: object) -> Row:
+    """A row of a model of PROBED on one of SETS."""
+    _, _, marks, seen = PROBED[model]
+    n = SETS[dataset]
+    found = base_row(
+        *(model, dataset, protocol),
+        marks=marks,
+        contamination="labels" if dataset in seen else "none",
+        label_kind="dmos" if dataset == "live" else "mos",
+        images_hash=f"{dataset}-images",
+        labels_hash=f"{dataset}-labels",
+        n_expected=n,
+        n_scored=n,
+    )
+    return replace(found, **changes)
+
+
+def _probe(
+    model: str, dataset: str, options: str, split: str, rng: np.random.Generator
+) -> list[Row]:
+    row = probed_row(model, dataset, "linear-probe", protocol_options=options, split=split)
+    value = PROBED[model][0] - 0.05 * rng.random()
+    ends = {"ci_low": value - 0.02, "ci_high": value + 0.015, "ci_method": "bootstrap, B=1000"}
+    rows = [
+        replace(row, metric="srcc", value=value, **ends),
+        replace(row, metric="plcc", value=value + 0.01),
+        replace(row, metric="plcc_logistic", value=value + 0.02),
+        replace(row, metric="krcc", value=value - 0.15),
+        replace(row, metric="rmse", value=0.3),
+        replace(row, metric="alpha", value=10.0),
+    ]
+    if split.startswith("median"):
+        for metric in ("srcc", "plcc"):
+            rows.append(replace(row, metric=f"{metric}_mean", value=value - 0.001))
+            rows.append(replace(row, metric=f"{metric}_split_sd", value=0.011))
+    return rows
+
+
+def _efficiency(model: str, dataset: str, rng: np.random.Generator) -> list[Row]:
+    quality, cost, _, _ = PROBED[model]
+    n = SETS[dataset]
+    rows = []
+    for rest, shares in ((False, SHARES), (True, ON_REST)):
+        where = "all other images" if rest else "fixed 20% test part"
+        split = f"mean of 10 repeats, {where}, unit: images ({n})"
+        row = probed_row(model, dataset, "data-efficiency", split=split)
+        for share in shares:
+            subset = f"fraction={share}%{' test=rest' if rest else ''}"
+            value = quality * (1 - 0.5 * cost * share**-0.6) + 0.004 * rng.standard_normal()
+            for metric, more in (("srcc", 0.0), ("plcc", 0.01)):
+                own = replace(row, subset=subset, metric=metric, value=value + more)
+                if model == "arniqa" and not rest and share in (20, 40, 60):
+                    own = replace(own, published=value - 0.015, published_source=SOURCE)
+                spread = replace(row, subset=subset, metric=f"{metric}_split_sd")
+                rows += [own, replace(spread, value=0.04 / share**0.5)]
+    return rows
+
+
+def _cross(model: str, dataset: str, rng: np.random.Generator) -> list[Row]:
+    others = {name: [f"{name}-images", f"{name}-labels"] for name in SETS if name != dataset}
+    row = probed_row(model, dataset, "cross-dataset", split="fit on all of it")
+    row = replace(row, others=json.dumps(others))
+    rows = []
+    for name in others:
+        value = PROBED[model][0] * (0.6 + 0.35 * rng.random())
+        n = SETS[name]
+        own = replace(row, subset=f"test={name}", n_expected=n, n_scored=n, value=value)
+        own = replace(own, ci_low=value - 0.03, ci_high=value + 0.03, ci_method="bootstrap")
+        own = replace(own, reason="alpha 0.1")
+        if (model, dataset, name) == ("reiqa", "live", "koniq10k"):
+            own = replace(own, n_scored=n - 3, n_failed=3)
+        rows += [own, replace(own, metric="plcc", value=value + 0.01)]
+    return rows
+
+
+def _local(model: str, rng: np.random.Generator) -> list[Row]:
+    quality = PROBED[model][0]
+    parts = {"local": 810, "global": 9315, "type=color-block": 405, "type=non-eccentricity": 405}
+    rows = []
+    for subset, n in parts.items():
+        value = quality - (0.02 if subset == "global" else 0.3 + 0.1 * rng.random())
+        row = probed_row(model, "kadid10k", "local-human", subset=subset, value=value)
+        row = replace(row, n_expected=n, n_scored=n, ci_low=value - 0.03, ci_high=value + 0.03)
+        rows += [row, replace(row, metric="plcc", value=value + 0.01)]
+    whole = replace(probed_row(model, "clive", "local-human"), dataset="flive-patches")
+    whole = replace(whole, value=quality - 0.2)
+    within = replace(whole, metric="pair_accuracy", subset="within-image", value=0.7)
+    within = replace(within, ci_low=0.68, ci_high=0.72, ci_method="bootstrap over images")
+    return [*rows, whole, replace(whole, metric="plcc", value=quality - 0.19), within]
+
+
+def make_suite_rows() -> list[Row]:
+    """Rows of four datasets under the protocols that a suite for a paper has."""
+    rng = np.random.default_rng(1)
+    rows: list[Row] = []
+    official = '{"splits":"official"}'
+    for model in PROBED:
+        for dataset in SETS:
+            if (model, dataset) != ("reiqa", "live"):
+                rows += _probe(model, dataset, "{}", "median of 10 splits (70/10/20)", rng)
+            rows += _cross(model, dataset, rng)
+        rows += _probe(model, "koniq10k", official, "official", rng)
+        rows += _efficiency(model, "koniq10k", rng)
+        rows += _efficiency(model, "clive", rng)
+        rows += _local(model, rng)
+    for protocol in ("cross-dataset", "data-efficiency", "linear-probe"):
+        for dataset in SETS:
+            skip = base_row("pyiqa:musiq", dataset, protocol, value=None, n_scored=0, marks=())
+            rows.append(replace(skip, label_kind="mos", reason="gives no features"))
+    return rows
+
+
 HEADER = {
     "run_id": "2025-11-20T14-03-11-7f3a",
     "started": "2025-11-20T14:03:11+00:00",
@@ -173,10 +300,11 @@ def write_run(out: Path, rows: list[Row], header: object = None) -> Path:
     """A folder as a run leaves it."""
     parts: dict[tuple[str, str, str, str], list[Row]] = {}
     for row in rows:
-        parts.setdefault((row.model, row.options, row.dataset, row.protocol), []).append(row)
-    for (model, options, _, _), part in parts.items():
+        protocol = slug(row.protocol, json.loads(row.protocol_options))
+        parts.setdefault((row.model, row.options, row.dataset, protocol), []).append(row)
+    for (model, options, _, protocol), part in parts.items():
         name = slug(model, None if options == "{}" else options)
-        write_record(out / "records", Record(tuple(part), {}, name, slug(part[0].protocol)))
+        write_record(out / "records", Record(tuple(part), {}, name, protocol))
     if header is not None:
         (out / "run.json").write_text(json.dumps(header), "utf-8")
     return out
@@ -185,6 +313,11 @@ def write_run(out: Path, rows: list[Row], header: object = None) -> Path:
 @pytest.fixture(scope="session")
 def rows() -> list[Row]:
     return make_rows()
+
+
+@pytest.fixture(scope="session")
+def suite_rows() -> list[Row]:
+    return make_suite_rows()
 
 
 @pytest.fixture(scope="session")

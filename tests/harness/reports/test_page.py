@@ -2,11 +2,14 @@
 
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from harness.records import Row
+from harness.reports import write_report
 
 sync_api = pytest.importorskip("playwright.sync_api")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -64,7 +67,7 @@ def open_page(browser, url: str):
     """``open_page(width, scheme)``: the loaded page, and what it asked for and complained of."""
     contexts = []
 
-    def opened(width: int = 1200, scheme: str = "light"):
+    def opened(width: int = 1200, scheme: str = "light", target: str = url):
         context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
@@ -74,7 +77,7 @@ def open_page(browser, url: str):
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("dialog", lambda dialog: said.append(dialog.message))
-        page.goto(url)
+        page.goto(target)
         return page, asked, said
 
     yield opened
@@ -163,6 +166,23 @@ def test_figures_follow_the_color_scheme(open_page) -> None:
         shades[scheme] = _corner(shot)
     assert shades["light"] == (255, 255, 255)
     assert shades["dark"] == (22, 27, 34)
+
+
+@pytest.fixture(scope="module")
+def suite_url(
+    suite_rows: list[Row], save: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    return write_report(save(tmp_path_factory.mktemp("suite"), suite_rows)).as_uri()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (390, "light"), (1200, "dark")])
+def test_a_suite_of_datasets(open_page, suite_url: str, width: int, scheme: str) -> None:
+    page, _, said = open_page(width, scheme, suite_url)
+    page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+    assert said == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CONTRAST) == []
+    assert page.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
 
 
 def _corner(png: bytes) -> tuple[int, ...]:

@@ -1,0 +1,141 @@
+"""Groups of several datasets that one table may show side by side."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from ..canonical import digest, slug
+from ..records import Row
+from .entries import Entry, Variant, entries_of, sets_apart, variant_of
+from .groups import Group
+from .layout import Cell, Raw
+from .parts import FEW
+
+CONTAMINATED = ("content", "images", "labels")
+
+
+@dataclass(frozen=True)
+class Across:
+    """Groups under one protocol, its version and options, and one decoding.
+
+    ``entries`` have the rows of one variant in all groups, and labels unique among them.
+    """
+
+    name: str  # safe in a path, unique among those of a report
+    groups: tuple[Group, ...]
+    entries: tuple[Entry, ...]
+
+    @property
+    def title(self) -> str:
+        """Protocol, its options, the split where there is one only, and how many datasets."""
+        studies = {group.study for group in self.groups}
+        key = self.groups[0].key
+        study = replace(self.groups[0], key=key._replace(split="all")).study
+        count = len({group.key.dataset for group in self.groups})
+        datasets = f"{count} datasets" if count > 1 else key.dataset
+        return f"{studies.pop() if len(studies) == 1 else study} · {datasets}"
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, Variant], Entry]:
+        return {(g.name, variant_of(e.rows[0])): e for g in self.groups for e in g.entries}
+
+    def entry(self, entry: Entry, group: Group) -> Entry | None:
+        """The line of ``entry``'s model in ``group``, or None."""
+        return self._index.get((group.name, variant_of(entry.rows[0])))
+
+    @property
+    def absent(self) -> tuple[Entry, ...]:
+        """Models that lack numbers; those that have some elsewhere, with the dataset."""
+        measured = {variant_of(entry.rows[0]) for entry in self.entries}
+        found: dict[tuple[str, str, str], Entry] = {}
+        for group in self.groups:
+            for entry in group.absent:
+                label = entry.label
+                if variant_of(entry.rows[0]) in measured:
+                    label += f" on {group.key.dataset}"
+                found.setdefault((label, entry.reason, entry.command), replace(entry, label=label))
+        return tuple(found.values())
+
+
+def across(
+    groups: Iterable[Group], apart: Callable[[Group], Hashable] = lambda group: (), least: int = 1
+) -> tuple[Across, ...]:
+    """``groups`` with numbers, together where protocol and ``apart`` are equal.
+
+    None that has fewer than ``least`` datasets.
+    """
+    together: dict[Hashable, list[Group]] = defaultdict(list)
+    for group in groups:
+        if group.entries:
+            key = group.key
+            same = (key.protocol, key.protocol_version, key.protocol_options, key.decoding)
+            together[same, apart(group)].append(group)
+    found = []
+    for own in together.values():
+        if len({group.key.dataset for group in own}) < least:
+            continue
+        rows = [row for group in own for entry in group.entries for row in entry.rows]
+        name = slug(own[0].key.protocol)
+        found.append(Across(f"all-{name}", tuple(own), entries_of(rows, rows)))
+    names = [each.name for each in found]
+    return tuple(
+        each
+        if names.count(each.name) == 1
+        else replace(each, name=f"{each.name}-{digest([g.name for g in each.groups])[:8]}")
+        for each in found
+    )
+
+
+def cautions(row: Row | None, *, contamination: bool = True) -> tuple[str, ...]:
+    """What one must know of a single number: seen in training, circular, failed samples."""
+    if row is None or row.value is None:
+        return ()
+    words = [row.contamination] if contamination and row.contamination in CONTAMINATED else []
+    words += [mark for mark in row.marks if mark.partition(" ")[0] == "circular"]
+    if row.n_scored < row.n_expected:
+        words.append(f"{row.n_scored}/{row.n_expected}")
+    return tuple(words)
+
+
+def star_notes(rows: Iterable[Row]) -> Iterator[str]:
+    """What the words beside starred numbers say, but for those about training."""
+    words = {word for row in rows for word in cautions(row, contamination=False)}
+    if any(word.startswith("circular") for word in words):
+        yield "*circular: the model helped to make the labels."
+    if any("/" in word for word in words):
+        yield "*n/N: so many of the samples were scored."
+
+
+def with_cautions(cell: Cell, words: tuple[str, ...], raw: tuple[Raw, ...] = ()) -> Cell:
+    """The cell with a star, which stays where details do not fit, and the words as a detail."""
+    text = f"*{cell.text}" if words else cell.text
+    detail = " ".join(filter(None, (cell.detail, ", ".join(words))))
+    return replace(cell, text=text, raw=(*cell.raw, *raw), detail=detail)
+
+
+def marks_of_all(joint: Across) -> tuple[str, ...]:
+    """Marks that every row has, but for those that set a model apart."""
+    rows = [row for entry in joint.entries for row in entry.rows]
+    shared = set[str](rows[0].marks).intersection(*(row.marks for row in rows))
+    return tuple(mark for mark in rows[0].marks if mark in shared and not sets_apart(mark))
+
+
+def reading_notes(joint: Across, *metrics: str) -> Iterator[str]:
+    """How intervals were made, and which datasets have few contents."""
+    rows = [row for entry in joint.entries for row in entry.rows if row.metric in metrics]
+    if methods := dict.fromkeys(row.ci_method for row in rows if row.ci_method):
+        yield f"Intervals: {'; '.join(methods)}."
+    few = dict.fromkeys(
+        f"{row.dataset}{'' if row.subset == 'all' else f' {row.subset}'} {mark[len(FEW) :].strip()}"
+        for row in rows
+        for mark in row.marks
+        if mark.startswith(FEW)
+    )
+    if few:
+        yield (
+            f"Few contents: {', '.join(few)}. Intervals are wide there, and the order of the "
+            "lines is no finding."
+        )

@@ -1,0 +1,83 @@
+"""The figure of data efficiency: SRCC against the share of labels, one line a model."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from .entries import Entry
+from .fractions import fractions
+from .groups import RANKED_BY, Group
+from .style import COLORS, DASHES, MARKERS, MUTED, PAPER, Picture, finish, short
+from .subsets import SPREAD
+
+
+def fraction_figure(group: Group) -> Picture:
+    """Lines by falling SRCC at the largest share, ± SD as bands. Wants ``style``."""
+    shares = fractions(group)
+    x = np.array(list(shares.values()))
+    ranked, apart = group.ordered(next(reversed(shares)))
+    order = [e for e in (*ranked, *apart) if np.isfinite(_values(e, shares)).any()]
+    figure = Figure(figsize=(9, max(4.6, 1.6 + 0.27 * len(order))), layout="constrained")
+    axes = figure.add_subplot()
+    drawn, published = [], False
+    for i, entry in enumerate(order):
+        values, sd = _values(entry, shares), _values(entry, shares, SPREAD)
+        color = MUTED if entry.set_apart else COLORS[i % len(COLORS)]
+        marker = MARKERS[i % len(MARKERS)]
+        axes.fill_between(
+            x, values - sd, values + sd, color=color, alpha=0.08 if entry.set_apart else 0.13, lw=0
+        )
+        drawn += axes.plot(
+            x,
+            values,
+            color=color,
+            marker=marker,
+            markersize=5.5,
+            markerfacecolor=PAPER if entry.set_apart else color,
+            linestyle=DASHES[i % len(DASHES)],
+            linewidth=1 if entry.set_apart else 1.8,
+            zorder=2 if entry.set_apart else 3,
+        )
+        printed = _published(entry, shares)
+        published |= bool(np.isfinite(printed).any())
+        axes.plot(
+            x, printed, marker, color=color, markersize=10, markerfacecolor="none", zorder=4
+        )  # fmt: skip
+    labels = [short(entry.label) for entry in order]
+    if published:
+        hollow = {"marker": "o", "markersize": 10, "markerfacecolor": "none", "linestyle": "none"}
+        drawn.append(Line2D([], [], color=MUTED, **hollow))  # type: ignore[arg-type]
+        labels.append("published, in the model's marker")
+    axes.set_xscale("log")
+    axes.set_xticks(x, [f"{share:g}" for share in x])
+    axes.minorticks_off()
+    axes.set_xlabel("Labels that the head was fitted on (% of all)")
+    axes.set_ylabel("SRCC on the test part")
+    axes.legend(
+        drawn, labels, loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=3.2
+    )  # fmt: skip
+    gray = " Gray and open: circular models and controls." if apart else ""
+    hollow_too = " Large open markers: published values." if published else ""
+    return finish(
+        f"{group.name}.fractions",
+        figure,
+        "How well a head predicts the labels after seeing few of them",
+        group.title,
+        "Lines: mean SRCC over the repeats. Bands: ± one standard deviation over the repeats, "
+        "which is no interval. The legend follows the order at the largest share."
+        f"{gray}{hollow_too}",
+        f"Line chart of the SRCC of {len(order)} models with {x[0]:g}% to {x[-1]:g}% of the "
+        "labels; the table has the numbers.",
+    )
+
+
+def _values(entry: Entry, shares: dict[str, float], of: str = "") -> np.ndarray:
+    values = [entry.value(f"{RANKED_BY}{of}", subset) for subset in shares]
+    return np.array(values, dtype=float)
+
+
+def _published(entry: Entry, shares: dict[str, float]) -> np.ndarray:
+    rows = [entry.get(RANKED_BY, subset) for subset in shares]
+    return np.array([row and row.published for row in rows], dtype=float)

@@ -1,0 +1,162 @@
+"""The table that papers print: model × dataset, SRCC and PLCC side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .across import (
+    CONTAMINATED,
+    Across,
+    cautions,
+    marks_of_all,
+    star_notes,
+    with_cautions,
+)
+from .entries import Entry
+from .groups import RANKED_BY, Group
+from .layout import NONE, Cell, Column, Line, Table, number, row_cell, text_cell
+from .parts import FEW, METRICS, MODEL
+
+_METRICS = (RANKED_BY, "plcc")
+_CSV_ONLY = ("plcc_logistic",)  # beside PLCC, unrounded
+_MEAN = Column("Mean SRCC", ("mean_srcc",))
+
+
+def summary_table(across: Across) -> Table:
+    """Models by falling mean SRCC, those that lack a dataset below; then those set apart."""
+    headings = _headings(across)
+    metrics = [m for m in _METRICS if any(m in group.metrics for group in across.groups)]
+    columns = (
+        MODEL,
+        *(
+            Column(
+                METRICS[metric],
+                _keys(name, metric),
+                span=f"{name}: pseudo-labels" if group.key.label_kind == "pseudo" else name,
+                spare=metric != RANKED_BY,
+            )
+            for name, group in headings.items()
+            for metric in metrics
+        ),
+        _MEAN,
+    )
+
+    def line(entry: Entry) -> Line:
+        cells = [
+            cell
+            for group in headings.values()
+            for metric in metrics
+            for cell in [_cell(across.entry(entry, group), metric)]
+        ]
+        mean = _mean(across, entry)
+        return (text_cell(entry.label), *cells, Cell(number(mean), (mean,)))
+
+    def key(entry: Entry) -> tuple[int, float, str]:
+        values = _values(across, entry)
+        return (-len(values), -sum(values) / max(1, len(values)), entry.label)
+
+    order = sorted((e for e in across.entries if _values(across, e)), key=key)
+    lines = [line(e) for e in order if not e.set_apart]
+    apart = [line(e) for e in order if e.set_apart]
+    return Table(
+        across.name,
+        f"{across.title} · {' and '.join(METRICS[m] for m in metrics)}",
+        columns,
+        tuple(lines),
+        tuple(apart),
+        marks=marks_of_all(across),
+        notes=tuple(_notes(across, headings, (*lines, *apart))),
+        sorted_by=len(columns) - 1,
+    )
+
+
+def _headings(across: Across) -> dict[str, Group]:
+    """What each dataset's columns are called; more than its name where that is not enough."""
+    names = [group.key.dataset for group in across.groups]
+    found = {}
+    for group in across.groups:
+        key, name = group.key, group.key.dataset
+        same = [g.key for g in across.groups if g.key.dataset == name]
+        told = [
+            value[:8] if "hash" in field else value
+            for field, value, values in zip(key._fields, key, zip(*same, strict=True), strict=True)
+            if len(set(values)) > 1
+        ]
+        found[f"{name} ({', '.join(told)})" if names.count(name) > 1 else name] = group
+    return found
+
+
+def _keys(name: str, metric: str) -> tuple[str, ...]:
+    if metric == RANKED_BY:
+        ends = ("", "_low", "_high")
+        extra = (f"{name}_n_scored", f"{name}_n_expected", f"{name}_contamination")
+        return (*(f"{name}_{metric}{end}" for end in ends), *extra)
+    return tuple(f"{name}_{each}" for each in (metric, *_CSV_ONLY))
+
+
+def _cell(entry: Entry | None, metric: str) -> Cell:
+    row = entry.get(metric) if entry else None
+    if metric != RANKED_BY:
+        more = [entry.value(each) if entry else None for each in _CSV_ONLY]
+        return Cell(row_cell(row).text, (row.value if row else None, *more))
+    if row is None:
+        return Cell(NONE, (None,) * 6)
+    raw = (row.value, row.ci_low, row.ci_high, row.n_scored, row.n_expected, row.contamination)
+    return with_cautions(Cell(number(row.value), raw), cautions(row))
+
+
+def _values(across: Across, entry: Entry) -> list[float]:
+    """The entry's SRCC in each group that has it."""
+    own = (across.entry(entry, group) for group in across.groups)
+    return [value for e in own if e and (value := e.value(RANKED_BY)) is not None]
+
+
+def _mean(across: Across, entry: Entry) -> float | None:
+    """The mean SRCC of an entry that lacks none: a mean over fewer datasets is another one."""
+    values = _values(across, entry)
+    return sum(values) / len(values) if len(values) == len(across.groups) else None
+
+
+def _notes(across: Across, headings: dict[str, Group], lines: tuple[Line, ...]) -> Iterator[str]:
+    rows = {
+        (entry.label, name): row
+        for entry in across.entries
+        for name, group in headings.items()
+        if (own := across.entry(entry, group)) and (row := own.get(RANKED_BY))
+    }
+    for level in CONTAMINATED:
+        seen: dict[str, list[str]] = {}
+        for (label, name), row in rows.items():
+            if row.contamination == level and row.value is not None:
+                seen.setdefault(label, []).append(name)
+        if seen:
+            listed = "; ".join(f"{label} ({', '.join(sets)})" for label, sets in seen.items())
+            yield f"*{level}: met in training by {listed}."
+    unknown = dict.fromkeys(
+        label for (label, _), row in rows.items() if row.contamination == "unknown"
+    )
+    if unknown:
+        yield f"What was met in training is unknown of {', '.join(unknown)}."
+    for name, group in headings.items():
+        if group.key.label_kind != "mos" and group.labels:
+            yield f"{name}: {group.labels}."
+    yield from star_notes(rows.values())
+    if any(cell.text == NONE for line in lines for cell in line[:-1]):
+        yield f"{NONE}: not measured; the reason stands with the dataset's own table."
+    splits = {name: group.key.split for name, group in headings.items()}
+    if len(set(splits.values())) > 1:
+        yield f"Splits: {'; '.join(f'{name}: {split}' for name, split in splits.items())}."
+    few = {
+        name: mark for (_, name), row in rows.items() for mark in row.marks if mark.startswith(FEW)
+    }
+    if few:
+        yield (
+            f"{'; '.join(f'{name}: {mark}' for name, mark in few.items())}: intervals are wide, "
+            "and the order of the lines is no finding."
+        )
+    if any(set(_CSV_ONLY) & set(group.metrics) for group in across.groups):
+        yield "PLCC is raw; after a logistic, it is in the CSV file and in the datasets' tables."
+    yield (
+        "Intervals stand in the datasets' tables. The mean, by which lines are ordered, is of "
+        "models that have a number on every dataset; others stand below them."
+    )
