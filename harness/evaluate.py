@@ -115,6 +115,8 @@ def row(
     """The row of ``m``; ``others`` are the datasets it rests on besides the job's."""
     card = job.model.card if isinstance(job.model, Model) else None
     folder = context.folder
+    if m.others is not None:
+        others = {name: others[name] for name in m.others}
     data = job.dataset if isinstance(job.dataset, Dataset) else None
     marks = list(m.marks)
     involved = [d for d in (data, *others.values()) if d is not None]

@@ -68,6 +68,7 @@ class Measure:
     reason: str | None = None
     marks: tuple[str, ...] = ()
     scores: Mapping[str, float] | None = field(default=None, repr=False)
+    others: tuple[str, ...] | None = None  # of the inputs' others: those it rests on; None: all
 
 
 def word(name: str) -> str:

@@ -8,6 +8,8 @@ higher-is-better everywhere, and SRCC and PLCC do not depend on their scales.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..sample import Dataset
@@ -34,7 +36,7 @@ def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | S
 def _evaluate(inputs: Inputs) -> list[Measure]:
     train = _usable(inputs, Need("features"), inputs.dataset)
     elsewhere = {
-        inputs.others[need.dataset].name: _usable(inputs, need, inputs.others[need.dataset])
+        need.dataset: _usable(inputs, need, inputs.others[need.dataset])
         for need in inputs.outputs
         if need.dataset is not None
     }
@@ -42,7 +44,7 @@ def _evaluate(inputs: Inputs) -> list[Measure]:
     head = None if why else _head(train)
     rows = []
     for name, test in sorted(elsewhere.items()):
-        subset = f"test={word(name)}"
+        subset = f"test={word(inputs.others[name].name)}"
         problem = why
         if not problem and len(test.samples) and test.values.shape[-1] != train.values.shape[-1]:
             problem = f"features of another width: {test.values.shape[-1]}"
@@ -53,13 +55,14 @@ def _evaluate(inputs: Inputs) -> list[Measure]:
                     *(metric, None, test.n_expected, 0, test.n_expected, subset),
                     split=_SPLIT,
                     reason=problem,
+                    others=(name,),
                 )
                 for metric in _METRICS
             ]
             continue
         values = predict_each(test.values, [head])[0].tolist()
         scores = {s.id: value for s, value in zip(test.samples, values, strict=True)}
-        rows += agreement_rows(
+        measured = agreement_rows(
             *(test, scores, inputs.seed),
             names=_METRICS,
             subset=subset,
@@ -67,6 +70,7 @@ def _evaluate(inputs: Inputs) -> list[Measure]:
             note="head held fixed",
             remark=f"alpha {head.alpha:.3g}",
         )
+        rows += [replace(row, others=(name,)) for row in measured]
     return rows
 
 

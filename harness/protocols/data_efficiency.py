@@ -15,6 +15,7 @@ five folds of contents). So each fraction costs one fit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -58,6 +59,34 @@ def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | S
     return (Need("features"),) if "features" in operations else Skip("gives no features")
 
 
+@dataclass(frozen=True)
+class _Study:
+    """What all rows share; the contents are those of the dataset, not of what a model can use."""
+
+    found: Usable
+    n_contents: int
+    unit: str
+    repeats: int
+
+    def row(
+        self,
+        name: str,
+        value: float | None,
+        share: float,
+        rest: bool,
+        why: str | None,
+        scores: dict[str, float] | None = None,
+    ) -> Measure:
+        found = self.found
+        where = "all other images" if rest else f"fixed {100 * TEST_PART:g}% test part"
+        return Measure(
+            name, value, found.n_expected, len(found.samples), found.n_failed,
+            subset=f"fraction={100 * share:g}%" + (" test=rest" if rest else ""),
+            split=f"mean of {self.repeats} repeats, {where}, unit: {self.unit} ({self.n_contents})",
+            reason=join(why, found.remark), marks=few_contents(self.n_contents), scores=scores,
+        )  # fmt: skip
+
+
 def _evaluate(inputs: Inputs, shares: tuple[float, ...], repeats: int) -> list[Measure]:
     output = finite(inputs.outputs[Need("features")], "features are")
     found = usable(inputs.dataset.samples, output)
@@ -65,11 +94,13 @@ def _evaluate(inputs: Inputs, shares: tuple[float, ...], repeats: int) -> list[M
     labeled = sorted((s for s in inputs.dataset.samples if s.label is not None), key=lambda s: s.id)
     row = {s.id: i for i, s in enumerate(found.samples)}
     there = np.array([row.get(s.id, -1) for s in labeled])
+    contents = [s.content for s in labeled]
+    n_contents = len(set(contents))
+    unit = "images" if n_contents == len(labeled) else "contents"
+    study = _Study(found, n_contents, unit, repeats)
     if not len(found.samples) or not vary(found.values):
         why = "features do not vary" if len(found.samples) else "no labeled sample has features"
-        return [_row(found, name, None, share, False, repeats, why) for share in shares
-                for name in _METRICS]  # fmt: skip
-    contents = [s.content for s in labeled]
+        return [study.row(name, None, share, False, why) for share in shares for name in _METRICS]
     ridge = SharedRidge(found.values, found.labels, ALPHAS)
     fits = [
         fit
@@ -89,7 +120,7 @@ def _evaluate(inputs: Inputs, shares: tuple[float, ...], repeats: int) -> list[M
                 for (f, _), scores in zip(fits, predicted, strict=True)
                 if f.share == share
             ]
-            rows += _rows(found, share, rest, repeats, runs)
+            rows += _rows(study, share, rest, runs)
     return rows
 
 
@@ -116,16 +147,13 @@ def _rest(fraction: Fraction, n: int) -> np.ndarray:
 
 
 def _rows(
-    found: Usable,
-    share: float,
-    rest: bool,
-    repeats: int,
-    runs: list[tuple[np.ndarray, np.ndarray]],
+    study: _Study, share: float, rest: bool, runs: list[tuple[np.ndarray, np.ndarray]]
 ) -> list[Measure]:
     """Mean and standard deviation over the repeats; ``runs`` are (scores [n], test rows)."""
     if not runs:
         few = "fewer than 2 contents, or no more than in the next smaller fraction"
-        return [_row(found, name, None, share, rest, repeats, few) for name in _METRICS]
+        return [study.row(name, None, share, rest, few) for name in _METRICS]
+    found = study.found
     sums, counts = np.zeros(len(found.samples)), np.zeros(len(found.samples))
     values: dict[str, list[float]] = {name: [] for name in _METRICS}
     why: str | None = None
@@ -144,28 +172,7 @@ def _rows(
         spread = float(np.std(each, ddof=1)) if len(each) > 1 else None
         middle = float(np.mean(each)) if each else None
         measured += [(name, middle), (f"{name}_split_sd", spread)]
-    return [_row(found, name, value, share, rest, repeats, why, mean) for name, value in measured]
-
-
-def _row(
-    found: Usable,
-    name: str,
-    value: float | None,
-    share: float,
-    rest: bool,
-    repeats: int,
-    why: str | None,
-    scores: dict[str, float] | None = None,
-) -> Measure:
-    n = len(set(found.contents.tolist()))
-    unit = "images" if n == len(found.samples) else "contents"
-    where = "all other images" if rest else f"fixed {100 * TEST_PART:g}% test part"
-    return Measure(
-        name, value, found.n_expected, len(found.samples), found.n_failed,
-        subset=f"fraction={100 * share:g}%" + (" test=rest" if rest else ""),
-        split=f"mean of {repeats} repeats, {where}, unit: {unit} ({n})",
-        reason=join(why, found.remark), marks=few_contents(n), scores=scores,
-    )  # fmt: skip
+    return [study.row(name, value, share, rest, why, mean) for name, value in measured]
 
 
 DATA_EFFICIENCY = data_efficiency()

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .moments import CHUNK, Moments, means, moments, read, same
+from .moments import CHUNK, STRIP, Moments, means, moments, read, same
 from .rows import Features
 from .shifted import solve_shifted
-from .threads import Threads
+from .threads import Threads, strips
 
 _LOST = 1e-6  # of a feature's variation: with less left, subtraction has cost too many digits
 
@@ -133,8 +133,18 @@ class SharedRidge:
         means = np.append(means, y.mean())
         y = y - means[-1]
         if len(z) < z.shape[1]:
-            return self._solved(z @ z.T, y, z, scale, used, means)
+            return self._solved(self._products(z), y, z, scale, used, means)
         return self._solved(z.T @ z, y @ z, None, scale, used, means)
+
+    def _products(self, z: np.ndarray) -> np.ndarray:
+        """The lower triangle of ``z @ z.T``, a strip of rows on each thread."""
+        found = np.zeros((len(z), len(z)))
+
+        def fill(s: slice) -> None:
+            np.matmul(z[s], z[: s.stop].T, out=found[s, : s.stop])
+
+        self._threads.each(fill, list(strips(0, len(z), STRIP))[::-1])  # the longest first
+        return found
 
     def _solved(
         self,

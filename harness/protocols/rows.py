@@ -11,7 +11,7 @@ _CHUNK = 64 << 20  # bytes that are read at a time
 
 
 class Rows:
-    """The rows ``index`` (numbers, or ``bool [N]``) of ``values [N, ...]``, in that order; none is read before its time.
+    """Rows ``index`` (numbers, or ``bool [N]``) of ``values [N, ...]``, read when asked for.
 
     Indexed by anything that chooses rows of an array (slice, numbers, bool [n]), it gives those
     rows as an array; only one that indexes further (a tuple) reads more than it returns.

@@ -14,7 +14,7 @@ from ..protocols.base import Measure
 from ..reproduce import Reproduction
 from .comparison_notes import named, notes
 from .console import PIPED
-from .console import _print as print_table
+from .console import print_table
 from .layout import NONE, Cell, Column, Line, Table, interval, number, text_cell
 from .parts import METRICS
 

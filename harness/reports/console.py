@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from textwrap import fill
 from typing import Literal
@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ..records import NOT_APPLICABLE, Row
 from .groups import group
-from .layout import Column, Line, Table
+from .layout import Column, Line, Missing, Table
 from .overview import overviews
 from .parts import COUNT, RANK
 from .tables import tables
@@ -40,33 +40,43 @@ def as_text(rows: Iterable[Row], width: int = PIPED, color: bool = False) -> str
         file=text, width=width, force_terminal=color, highlight=False, legacy_windows=False
     )
     groups = group(rows)
+    wanting: dict[Missing, None] = {}  # what could be had, once for all tables
     for overview in overviews(groups):
         for table in overview.tables:
             if not table.folded:
-                _print(console, table)
+                print_table(console, table)
     for found in groups:
         if not found.entries and any(NOT_APPLICABLE in entry.marks for entry in found.absent):
             continue  # a protocol that was not meant for this dataset; the page lists it
         for table in tables(found):
             if not table.folded:
-                _print(console, table)
+                wanting |= dict.fromkeys(m for m in table.missing if m.command)
+                print_table(console, table, wanting)
+    for missing in wanting:
+        _print_missing(console, missing)
     return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
 
 
-def _print(console: Console, table: Table) -> None:
+def print_table(console: Console, table: Table, elsewhere: Container[Missing] = ()) -> None:
+    """Print one table; what is ``elsewhere`` need not be said to be missing from it."""
     console.print(Text(table.title, style="bold"))
     if table.marks:
         console.print(Text(" · ".join(table.marks), style="yellow"))
     if table.lines or table.apart:
         _print_grid(console, table)
     for missing in table.missing:
-        names = ", ".join(missing.models)
-        console.print(Text.assemble("not measured: ", names, " – ", (missing.reason, "dim")))
-        if missing.command:
-            console.print(Text(f"  to get it: {missing.command}", style="dim"))
+        if missing not in elsewhere:
+            _print_missing(console, missing)
     for note in table.notes:
         console.print(Text(note, style="dim"))
     console.print()
+
+
+def _print_missing(console: Console, missing: Missing) -> None:
+    names = ", ".join(missing.models)
+    console.print(Text.assemble("not measured: ", names, " – ", (missing.reason, "dim")))
+    if missing.command:
+        console.print(Text(f"  to get it: {missing.command}", style="dim"))
 
 
 def _print_grid(console: Console, table: Table) -> None:
