@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,15 @@ class FullReferenceMetric(_Metric):
     """A metric that compares an image with its reference, of the same size."""
 
     def score_pair(self, images: Images, references: Images) -> torch.Tensor:
-        """``float64 [N]``, higher is better: negated where pyiqa's own value falls."""
+        """``float64 [N]``, higher is better: negated where pyiqa's own value falls.
+
+        Raises ValueError for an image of another size than its reference.
+        """
+        for image, reference in zip(images, references, strict=True):
+            if image.shape != reference.shape:
+                raise ValueError(
+                    f"the image is {_size(image)} pixels, its reference {_size(reference)}"
+                )
         return self._values(images, references)
 
 
@@ -120,11 +129,17 @@ def _create(name: str, device: torch.device, options: dict[str, Any]) -> Any:
     try:
         metric = pyiqa.create_metric(name, device=device, **options)
     except TypeError as error:
-        if "unexpected keyword argument" not in str(error):
+        found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if found is None:
             raise
-        raise ValueError(f"{model}: {error}") from None
+        raise ValueError(f"{model} has no option {found[1]!r}") from None
     refuse(model, options.keys() - (takes := _options(metric.net)), takes)
     return metric
+
+
+def _size(image: torch.Tensor) -> str:
+    height, width = image.shape[1:]
+    return f"{width} × {height}"
 
 
 def _options(net: Any) -> set[str]:

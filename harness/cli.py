@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -10,6 +11,9 @@ from typer.core import TyperGroup
 
 from .errors import message
 from .registry import BrokenPlugin, entries
+
+_PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
+REASONS = 8  # at most, where a run gave no number
 
 
 class _Commands(TyperGroup):
@@ -42,7 +46,7 @@ class _Commands(TyperGroup):
                 _fail(reason)
 
             function.__doc__ = reason
-        single = typer.Typer(add_completion=False)
+        single = typer.Typer(add_completion=False, **_PLAIN)
         single.command(cmd_name)(function)
         return typer.main.get_command(single)
 
@@ -51,12 +55,29 @@ app = typer.Typer(
     cls=_Commands,
     add_completion=False,
     no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+    **_PLAIN,
     help="Benchmark image quality models: agreement with people, and sensitivity to local damage.",
 )
 
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")]
 Out = Annotated[Path, typer.Option(help="Folder for records, tables, figures and the page.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"iqa-eval {version('iqa-eval')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command("list")
@@ -99,11 +120,12 @@ def score(
         list[Path] | None, typer.Option("--reference", "-r", help="One, or one for each image.")
     ] = None,
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, for the model.")] = None,
+    device: Device = "cpu",
 ) -> None:
     """Score images with one model; higher is better. Exit code 1 if one could not be scored."""
     from .scoring import score as score_files
 
-    result = score_files(images, model, reference, **_options(option))
+    result = score_files(images, model, reference, device=device, **_options(option))
     for image, value, reason, warning in result.itertuples(index=False, name=None):
         if warning:
             typer.echo(f"warning: {image}: {warning}", err=True)
@@ -131,7 +153,7 @@ def run(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes all that is drawn; default 0.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; default: every core.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
+    device: Device = "cpu",
     cache: Annotated[Path | None, typer.Option(help="Where finished work is kept.")] = None,
     retry_failed: Annotated[bool, typer.Option(help="Try recorded failures again.")] = False,
 ) -> None:
@@ -170,6 +192,9 @@ def show(suite: Any, out: Path, **settings: Any) -> None:
     page = write_report(out)
     typer.echo(f"\nThe page with all tables and figures: {page}")
     if all(row.value is None for row in rows):
+        reasons = dict.fromkeys(row.reason for row in rows if row.reason)
+        for reason in list(reasons)[:REASONS]:
+            typer.echo(f"no number: {reason}", err=True)
         raise typer.Exit(1)
 
 
@@ -209,7 +234,8 @@ def _fail(reason: str) -> NoReturn:
 
 
 def main() -> None:
-    """Entry point: every expected error is one line."""
+    """Entry point: every expected error is one line, and so is every warning."""
+    warnings.formatwarning = lambda text, *_, **__: f"warning: {' '.join(str(text).split())}\n"
     try:
         app()
     except (BrokenPlugin, ValueError, OSError) as error:

@@ -6,10 +6,9 @@ the rest too. Rows are keyed by id: their order is part of neither.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +18,25 @@ if TYPE_CHECKING:
     from .sample import Dataset, Sample
 
 THREADS = 4
+SHARE = 16  # images; whoever stops the program waits for no more
 
 
-def images_hash(dataset: Dataset) -> str:
-    """SHA-256 over ids, bytes or recipes, references, pairs and masks; reads every file."""
+def images_hash(dataset: Dataset, tick: Callable[[int], None] = lambda n: None) -> str:
+    """SHA-256 over ids, bytes or recipes, references, pairs and masks; reads every file.
+
+    ``tick(n)`` reports that n more images have been read.
+    """
     # Hashing releases the interpreter lock, so threads read and hash files side by side, each a
     # share of them: to hand over single files costs more than to hash them.
-    shares = [dataset.images[i::THREADS] for i in range(THREADS)]
-    with ThreadPoolExecutor(THREADS) as pool:
-        prints = dict(chain.from_iterable(pool.map(_prints, shares)))
+    images, prints = dataset.images, dict[str, str]()
+    shares = [images[i : i + SHARE] for i in range(0, len(images), SHARE)]
+    pool = ThreadPoolExecutor(THREADS)
+    try:
+        for found in pool.map(_prints, shares):
+            prints.update(found)
+            tick(len(found))
+    finally:
+        pool.shutdown(cancel_futures=True)
     return digest(
         {
             "images": _by_id(

@@ -84,6 +84,7 @@ class Failure:
 
 
 DEFAULT_POLICY = DecodePolicy()
+TOO_LARGE = "more than the model takes"
 
 
 def decode(path: str | Path | bytes, policy: DecodePolicy = DEFAULT_POLICY) -> Decoded | Failure:
@@ -115,7 +116,7 @@ def decode(path: str | Path | bytes, policy: DecodePolicy = DEFAULT_POLICY) -> D
 
 def too_large(width: int, height: int) -> str:
     """The reason for refusing an image of that size, whoever refuses it."""
-    return f"{width} × {height} pixels: more than the model takes (max_pixels)"
+    return f"{width} × {height} pixels: {TOO_LARGE} (max_pixels)"
 
 
 def _source(path: str | Path | bytes) -> BinaryIO:
@@ -167,11 +168,14 @@ def _decode(file: BinaryIO, image_format: str, policy: DecodePolicy) -> Decoded:
         raise hdr(transfer)
     if getattr(image, "is_animated", False) or "mp" in image.info:
         warnings.append("several frames, first used")
-    if image.has_transparency_data:
-        warnings.append("alpha channel dropped")
+    has_alpha = image.has_transparency_data
     picture = eight_bit(file, image, warnings)
+    if has_alpha and not _opaque(picture):
+        warnings.append("alpha channel dropped")
     if picture.mode not in _MODES:
         raise UnusableImageError(f"unsupported pixel mode {picture.mode}: convert it to PNG")
+    if picture.mode == "CMYK":
+        warnings.append("CMYK converted to RGB")
     picture.info.pop("transparency", None)
     if picture.mode == "La":
         picture = picture.convert("LA")  # the only way out of premultiplied alpha
@@ -184,6 +188,11 @@ def _decode(file: BinaryIO, image_format: str, policy: DecodePolicy) -> Decoded:
         warnings.append(f"color primaries {primaries} (H.273) read as sRGB")
     rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
     return Decoded(_planes(rgb), tuple(warnings))
+
+
+def _opaque(picture: Image.Image) -> bool:
+    """Whether an alpha channel says that nothing shines through anywhere."""
+    return "A" in picture.getbands() and picture.getchannel("A").getextrema() == (255, 255)
 
 
 def _planes(image: Image.Image) -> torch.Tensor:

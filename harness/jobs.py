@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
+
+from tqdm import tqdm
 
 from .canonical import canonical_json, slug
 from .datasets import load_dataset
@@ -19,9 +21,13 @@ from .suite import Named, Suite
 
 @dataclass(frozen=True)
 class Refused:
-    """A name that cannot be used here, and why, in one line."""
+    """A name that cannot be used here, and why, in one line.
+
+    ``absent`` where it would be of use with weights or a library that are not here.
+    """
 
     reason: str
+    absent: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,13 +120,17 @@ class Job:
 
 
 def resolve(
-    suite: Suite, objects: Mapping[str, Any], device: str = "cpu"
+    suite: Suite, objects: Mapping[str, Any], device: str = "cpu", progress: bool = False
 ) -> tuple[list[Job], list[tuple[Named, Comparison]]]:
     """Load everything that ``suite`` names, once; ``objects`` are loaded already, by ``key``.
 
     The jobs of its protocols, and its comparisons. Raises ValueError where there is nothing
     that could be compared.
     """
+
+    def bar(**about: Any) -> Any:
+        return tqdm(**about, delay=2, leave=False, disable=not progress)
+
     datasets: dict[str, Dataset | Refused] = {}
 
     def load(kind: str, loader: Callable[..., Any], named: Named) -> Any:
@@ -136,9 +146,9 @@ def resolve(
 
     def hashed(named: Named) -> Dataset:
         found = load("datasets", load_dataset, named)
-        found = replace(found)  # files may have changed since an object was hashed
-        _ = found.images_hash, found.labels_hash  # what is wrong with a sample shows here
-        return found
+        with bar(desc=f"{named}: reading", total=len(found.images), unit="image") as reading:
+            # Anew, since files may have changed since an object was hashed.
+            return found.hashed(reading.update)
 
     def dataset(named: Named) -> Dataset | Refused:
         name = key("datasets", named)
@@ -153,7 +163,7 @@ def resolve(
     def protocol(named: Named) -> Protocol | Comparison:
         return load_protocol(named.name, **named.options)
 
-    models = [_try(model, m) for m in suite.models]
+    models = [_try(model, m) for m in bar(iterable=suite.models, desc="loading", unit="model")]
     protocols = [_try(protocol, p) for p in suite.protocols]
     jobs = [
         Job(
@@ -174,6 +184,25 @@ def resolve(
     return jobs, [(name, thing) for name, thing in found if isinstance(thing, Comparison)]
 
 
+def unusable(jobs: Iterable[Job]) -> list[str]:
+    """One line for each name that is wrong; not for what is merely absent."""
+    named = (
+        pair
+        for job in jobs
+        for pair in (
+            (job.model_name, job.model),
+            (job.dataset_name, job.dataset),
+            (job.protocol_name, job.protocol),
+        )
+    )
+    lines = (
+        thing.reason if str(name) in thing.reason else f"{name}: {thing.reason}"
+        for name, thing in named
+        if isinstance(thing, Refused) and not thing.absent
+    )
+    return [f"warning: {line}" for line in dict.fromkeys(lines)]
+
+
 def key(kind: str, named: Named) -> str:
     """What tells one model (or dataset) of a suite from another: its name with its options."""
     return f"{kind} {canonical_json(named.model_dump(mode='json'))}"
@@ -183,7 +212,9 @@ def _try(load: Any, named: Any) -> Any:
     """What ``load`` gives, or why it cannot; anything a plug-in raises costs only its own rows."""
     try:
         return load(named)
-    except (Unavailable, BrokenPlugin, ValueError, OSError) as error:
+    except Unavailable as error:
+        return Refused(message(error), absent=True)
+    except (BrokenPlugin, ValueError, OSError) as error:
         return Refused(message(error))
     except Exception as error:
         return Refused(one_line(error))

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from .atomic import write_atomic
 from .canonical import slug
-from .store import write_atomic
 
 SCHEMA = 1
 # Marks a protocol that asks for what a model or dataset does not have: nothing went wrong.

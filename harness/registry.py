@@ -10,14 +10,15 @@ exactly as ours does, in its own ``pyproject.toml``::
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Literal
 
 from .canonical import canonical_json
-from .errors import message, one_line
+from .errors import call_failed, one_line
 from .model import Family, Model, ModelCard, Unavailable, operations
 
 if TYPE_CHECKING:
@@ -75,16 +76,34 @@ def find(group: Group, name: str) -> Entry:
     """The entry called ``name``. Raises UnknownName with the closest names."""
     known = entries(group)
     if name not in known:
-        raise UnknownName(unknown(group.rstrip("s"), name, known))
+        members = _listed() if group == "models" else ()
+        raise UnknownName(unknown(group.rstrip("s"), name, known, members))
     return known[name]
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """One line for a name that does not exist, with the closest ones that do."""
+def unknown(kind: str, name: str, known: Iterable[str], members: Iterable[str] = ()) -> str:
+    """One line for a name that does not exist, with the closest ones that do.
+
+    ``members`` are those of families, "pyiqa:psnr": each is also found by what follows the colon.
+    """
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    full = {part: (part,) for part in known}
+    for member in members:
+        for part in (member, member.partition(":")[2]):
+            full[part] = (*full.get(part, ()), member)
+    parts = difflib.get_close_matches(name, full, n=3, cutoff=0.5)
+    close = list(dict.fromkeys(meant for part in parts for meant in full[part]))[:3]
     hint = f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(known) or 'none'}"
     return f"unknown {kind} {name!r}; {hint}"
+
+
+def _listed() -> Iterator[str]:
+    """The names that families list."""
+    for entry in entries("models").values():
+        with suppress(BrokenPlugin):
+            thing = entry.load()
+            if isinstance(thing, Family):
+                yield from (f"{entry.name}:{name}" for name in thing.listed)
 
 
 def load_model(name: str, **options: Any) -> Model:
@@ -111,8 +130,8 @@ def load_model(name: str, **options: Any) -> Model:
         model = thing(**options)
     except (Unavailable, ValueError, OSError):
         raise
-    except TypeError as error:  # most often an option that it does not have
-        raise ValueError(f"{name}: {message(error)}") from error
+    except TypeError as error:
+        raise ValueError(call_failed(name, error, options)) from error
     except Exception as error:
         raise BrokenPlugin(f"{name!r} cannot be made: {one_line(error)}") from error
     if not isinstance(getattr(model, "card", None), ModelCard):
@@ -141,7 +160,7 @@ def load_protocol(name: str, **options: Any) -> Protocol | Comparison:
     try:
         protocol = thing(**options)
     except TypeError as error:
-        raise ValueError(f"protocol {name!r}: {message(error)}") from error
+        raise ValueError(call_failed(f"protocol {name!r}", error, options)) from error
     if not isinstance(protocol, Protocol | Comparison):
         raise BrokenPlugin(f"{name!r} is registered as a protocol and is none")
     # One that is made with a folder says what it found there, not where.

@@ -70,10 +70,10 @@ def reproduce(
 
 def _report(found: Reproduction, out: Path) -> None:
     """Print the table, and write it below ``out`` beside the records and their report."""
+    from .atomic import write_atomic
     from .reports import write_report
     from .reports.comparison import comparison_table, print_comparison
     from .reports.formats import markdown, table_csv
-    from .store import write_atomic
 
     print_comparison(found)
     table = comparison_table(found)

@@ -5,24 +5,27 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from . import records
+from .atomic import write_atomic
 from .comparing import compare
+from .errors import count
 from .evaluate import Context, Evaluated, Published, evaluate
 from .header import run_header
 from .images import DecodePolicy
-from .jobs import Job, key, resolve
+from .jobs import Job, key, resolve, unusable
 from .model import Model
 from .sample import Dataset
 from .stage import Settings, compute, notices, outputs_of
-from .store import write_atomic
+from .store import StoreError
 from .suite import Named, Suite, make_suite
 
 if TYPE_CHECKING:
@@ -89,26 +92,33 @@ def run_suite(
     ``workers`` (default: every core) are processes that decode and compute side by side on a
     CPU, or that decode for an accelerator. A model, dataset or protocol that cannot be used
     costs its own rows, which then carry the reason. ``published`` gives the value and the
-    source of a row that a paper has. Raises StoreError if nothing can be
-    written, WorkerDied if a worker was killed; what was finished is kept.
+    source of a row that a paper has. Raises ValueError for fewer than one worker, StoreError if
+    nothing can be written, WorkerDied if a worker was killed; what was finished is kept.
     """
     began = time.time()
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers}: give at least 1, or leave it out for every core")
     folder = default_cache() if cache is None else Path(cache)
+    if progress:
+        sizes = (suite.models, "model"), (suite.datasets, "dataset"), (suite.protocols, "protocol")
+        plan = " × ".join(count(len(names), noun) for names, noun in sizes)
+        print(f"{plan}; finished work is kept in {folder}", file=sys.stderr)
+    if out is not None:
+        _claim(Path(out))
     settings = Settings(
         cells=folder / "cells",
         policy=DecodePolicy(icc=suite.icc),
-        workers=cores() if workers is None else max(1, workers),
+        workers=workers or cores(),
         device=device,
         retry_failed=retry_failed,
         progress=progress,
     )
-    jobs, comparisons = resolve(suite, objects or {}, device)
+    jobs, comparisons = resolve(suite, objects or {}, device, progress)
     _refuse_one_place_for_two(jobs)
+    _say(unusable(jobs) if progress else ())
     computed = compute(jobs, settings)
     target = None if out is None else Path(out) / "records"
-    if progress:
-        for line in notices(computed.outputs.values()):
-            print(line, file=sys.stderr)
+    _say(notices(computed.outputs.values()) if progress else ())
     context = Context(suite.seed, target, settings.policy.name, published or (lambda row: None))
     rows: list[records.Row] = []
 
@@ -142,10 +152,26 @@ def run_suite(
     return tuple(rows)
 
 
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def _claim(folder: Path) -> None:
+    """Make ``folder``; raises StoreError where nothing could be written to it in the end."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        why = "it is no folder" if folder.is_file() else error.strerror
+        raise StoreError(f"cannot write to {folder}: {why}; give another folder as out") from error
+
+
 def _refuse_one_place_for_two(jobs: Sequence[Job]) -> None:
     paths = [records.record_path(j.model_slug, j.dataset_label, j.protocol_slug) for j in jobs]
-    for path, count in Counter(paths).items():
-        if count > 1:
+    for path, times in Counter(paths).items():
+        if times > 1:
             raise ValueError(
                 f"two results would be stored as {path}: leave one out, or give one of the models "
                 "or datasets another name"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -78,7 +78,10 @@ class Damage:
 
 @dataclass(frozen=True)
 class Sample:
-    """One image with its content (the scene that it shows), its label and its damages."""
+    """One image with its content (the scene that it shows), its label and its damages.
+
+    Numbers become plain floats; a ``label_std`` or ``raw_score`` that is not finite is None.
+    """
 
     id: str
     source: Source
@@ -89,6 +92,13 @@ class Sample:
     damages: tuple[Damage, ...] = ()
     reference: str | None = None  # id of its pristine image
     split: str | None = None  # the owners' official part, where there is one
+
+    def __post_init__(self) -> None:
+        for name in ("label", "label_std", "raw_score"):
+            value = _plain(getattr(self, name), f"{name} of {self.id!r}")
+            if name != "label" and value is not None and not math.isfinite(value):
+                value = None  # a label that is none is an error of the dataset
+            object.__setattr__(self, name, value)
 
     @property
     def distortion(self) -> str | None:
@@ -105,6 +115,10 @@ class Pair:
     reference: str
     content: str
     preference: float | None = None
+
+    def __post_init__(self) -> None:
+        preference = _plain(self.preference, f"preference of {self.id!r}")
+        object.__setattr__(self, "preference", preference)
 
 
 @dataclass(frozen=True)
@@ -123,6 +137,7 @@ class Dataset:
     requires: tuple[str, ...] = field(default=())  # libraries whose version changes the pixels
     # Other names of these images, in the cards of models trained on them; None: not known.
     known_as: tuple[str, ...] | None = ()
+    observers: float | None = None  # opinions behind a label, on average; 1: its SD is of the mean
     marks: tuple[str, ...] = ()  # short words that every table shows beside its numbers
 
     def __post_init__(self) -> None:
@@ -171,6 +186,16 @@ class Dataset:
         """Covers all else that a protocol may look at: labels, contents, parts, damages."""
         return hashes.labels_hash(self)
 
+    def hashed(self, tick: Callable[[int], None] = lambda n: None) -> Dataset:
+        """A copy whose hashes are those of the files as they are now.
+
+        ``tick(n)`` reports that n more images have been read.
+        """
+        found = replace(self)
+        vars(found)["images_hash"] = hashes.images_hash(found, tick)  # where cached_property looks
+        _ = found.labels_hash  # what is wrong with a label shows here
+        return found
+
     def table(self) -> hf.Dataset:
         """The samples as a Hugging Face table, one row a sample, in their order.
 
@@ -181,6 +206,14 @@ class Dataset:
         import datasets as hf
 
         return hf.Dataset.from_dict(_columns(self.samples))
+
+
+def _plain(value: Any, what: str) -> float | None:
+    """A number of any library as one that has a form in JSON."""
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"the {what} is {value!r}, not a number") from None
 
 
 def _columns(samples: Iterable[Sample]) -> dict[str, list[Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from .errors import one_line
-from .images import DecodePolicy, Failure, decode
+from .images import TOO_LARGE, DecodePolicy, Failure, decode
 from .model import Model, operations
 from .operate import operate
 from .registry import load_model
@@ -24,11 +24,14 @@ def score(
     images: Sequence[str | Path],
     model: str | Model,
     references: Sequence[str | Path] | str | Path | None = None,
+    *,
+    device: str | None = None,
     **options: Any,
 ) -> pd.DataFrame:
     """Scores of image files, higher is better: a frame with image, score, reason, warning.
 
-    ``references`` (one, or one for each image) are needed by full-reference models. An image
+    ``references`` (one, or one for each image) are needed by full-reference models. A model
+    that can be moved computes on ``device`` (default: where it is). An image
     that cannot be scored has the score NaN and a reason; all others have the reason None.
     ``warning`` says what was done to the pixels ("alpha channel dropped"), or is None. Raises
     ValueError if the model cannot score such input at all, and what ``load_model`` raises.
@@ -36,6 +39,8 @@ def score(
     import pandas as pd
 
     adapter = load_model(model, **options) if isinstance(model, str) else model
+    if device is not None and hasattr(adapter, "to"):
+        adapter.to(device)
     pairs = _pairs(images, references)
     offered = operations(adapter)
     operation = "score" if references is None else "score_pair"
@@ -70,9 +75,10 @@ def _score_one(
 ) -> tuple[float, str | None, str | None]:
     policy = DecodePolicy(max_pixels=adapter.card.max_pixels)
     decoded = [decode(member, policy) for member in members]
-    for image in decoded:
+    limit = f"more than the {adapter.card.max_pixels:,} that {adapter.card.name} takes"
+    for image, which in zip(decoded, ("", "reference: "), strict=False):
         if isinstance(image, Failure):
-            return math.nan, image.reason, None
+            return math.nan, which + image.reason.replace(TOO_LARGE, limit), None
     known = [image for image in decoded if not isinstance(image, Failure)]
     tensors = [[image.image] for image in known]
     warning = "; ".join(dict.fromkeys(text for image in known for text in image.warnings)) or None

@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .cells import Cell, make_cell
+from .errors import count
 from .executors import processes, serial
 from .extract import Task
 from .images import DecodePolicy
@@ -92,7 +93,7 @@ def compute_tasks(dataset: Dataset, tasks: list[Task], settings: Settings) -> tu
     )
     if todo.lacking:
         with tqdm(
-            desc=f"{dataset.name}: {len(tasks)} cells",
+            desc=f"{dataset.name}: {count(len(tasks), 'cell')}",
             total=todo.total,
             initial=todo.total - todo.lacking,
             unit="result",

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from .atomic import publish, sweep, write_atomic
 from .canonical import canonical_json
 from .cells import Cell
 from .part_file import checksum, read_part, write_part
@@ -146,10 +145,11 @@ class CellFiles:
 
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            sweep(self.folder)
             note = self.folder / "cell.json"
             if not note.exists():
                 write_atomic(note, (canonical_json(asdict(self._cell)) + "\n").encode())
-            _publish(self.folder, write)
+            publish(self.folder, write)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             why = "the disk is full" if full else error.strerror or error
@@ -193,31 +193,6 @@ class CellFiles:
 
 
 _verified: set[tuple[str, int, int]] = set()  # parts whose bytes this process has checked
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write ``data`` so that ``path`` holds either all of it or what it held before."""
-
-    def write(file: BinaryIO) -> str:
-        file.write(data)
-        return path.name
-
-    _publish(path.parent, write)
-
-
-def _publish(folder: Path, write: Callable[[BinaryIO], str]) -> None:
-    """Let ``write`` fill a file in ``folder``, which then gets the name that it returns."""
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            name = write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, folder / name)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _read(path: Path, mapped: bool) -> Output:

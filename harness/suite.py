@@ -17,6 +17,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from .registry import unknown
+
 
 class Named(BaseModel):
     """A registered name with options of its own: ``{name: NAME, option: value, …}``."""
@@ -73,6 +75,9 @@ def read_suite(path: Path) -> Suite:
 
 def make_suite(where: str, content: dict[str, Any]) -> Suite:
     """Validate ``content``; ValueError says in one line, with ``where``, what is wrong."""
+    for name in content:
+        if name not in Suite.model_fields:  # first, since what it was to be is then lacking
+            raise ValueError(f"{where}: {unknown('key', str(name), Suite.model_fields)}")
     try:
         return Suite.model_validate(content)
     except ValidationError as error:

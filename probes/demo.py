@@ -32,12 +32,12 @@ _LICENSE = "of the photographs: see probes/contents.py"
 
 
 def demo_full() -> Dataset:
-    """8 contents × 30 types × 5 severities, pseudo-labeled but for the types left out."""
+    """8 photographs × 30 types of damage × 5 severities, pseudo-labeled; some types left out."""
     return _labeled("demo-full", lambda i, j: SEVERITIES)
 
 
 def demo() -> Dataset:
-    """A balanced part of ``demo-full``: every content and type, two severities of five."""
+    """A part of demo-full: every photograph and type of damage, two severities of five."""
     return _labeled("demo", lambda i, j: SEVERITY_PAIRS[(i + j) % len(SEVERITY_PAIRS)])
 
 
@@ -50,13 +50,14 @@ def unlabeled_full() -> Dataset:
 
 
 def demo_probes_full(seed: int = 0) -> Dataset:
-    """8 contents × 30 types × severities {2, 4} × areas {1/64, 1/16, 1/4, 1}."""
+    """8 photographs × 30 types of damage × 2 severities × 4 areas, from 1/64 to all of it."""
     return _probes("demo-probes-full", lambda i, j: PROBE_SEVERITIES, seed)
 
 
 def demo_probes(seed: int = 0) -> Dataset:
-    """A balanced quarter: each type on half of the contents, on half of those at each severity.
+    """A quarter of demo-probes-full: damage to a part of a photograph or all of it, unlabeled.
 
+    Each type is on half of the contents, at severity 2 on half of those and at 4 on the others.
     Every ladder of areas is complete, so that curves over area stay paired.
     """
 

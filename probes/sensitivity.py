@@ -154,6 +154,8 @@ def _ratio(
         return _row("response_ratio", None, found, subset, why)
     part, whole = _by_content(found).T
     low = mean_interval(whole, seed).low
+    if low is None and len(whole) > 1:
+        low = float(whole.min())  # all contents respond alike, which leaves no interval
     if low is None or low <= 0:
         why = "the response at area 1 cannot be told from 0"
         return _row("response_ratio", None, found, subset, why)

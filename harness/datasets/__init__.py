@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 TABLES = (".csv", ".parquet")
 HUB = "hf:"
+_OTHER_TABLES = (".xlsx", ".xls", ".ods", ".tsv", ".json", ".jsonl")
 
 
 def load_dataset(name: str, /, root: str | Path | None = None, **options: Any) -> Dataset:
@@ -21,8 +23,8 @@ def load_dataset(name: str, /, root: str | Path | None = None, **options: Any) -
     ``root`` is the folder in which its images lie; ``options`` are the dataset's own. Raises
     UnknownName, or ValueError / FileNotFoundError with one line that says what to do.
     """
-    from ..errors import message
-    from ..registry import find
+    from ..errors import call_failed, message
+    from ..registry import UnknownName, find
     from .folder import load_table
 
     if root is not None:
@@ -35,8 +37,29 @@ def load_dataset(name: str, /, root: str | Path | None = None, **options: Any) -
     elif Path(name).suffix.lower() in TABLES:
         load = partial(load_table, Path(name))
     else:
-        load = find("datasets", name).load()
+        try:
+            load = find("datasets", name).load()
+        except UnknownName:
+            if Path(name).exists() or Path(name).suffix.lower() in _OTHER_TABLES:
+                raise ValueError(f"{name}: tables are {' or '.join(TABLES)}") from None
+            raise
+    if root is None and _needs_root(load):
+        raise ValueError(
+            f"dataset {name!r} needs the folder of its images: give root (--root FOLDER)"
+        )
     try:
         return load(**options)
-    except TypeError as error:  # most often an option that it does not have
-        raise ValueError(f"dataset {name!r}: {message(error)}") from error
+    except TypeError as error:
+        raise ValueError(call_failed(f"dataset {name!r}", error, options)) from error
+    except OSError as error:
+        if error.filename is None:  # its words say what to do
+            raise
+        raise OSError(error.errno, f"dataset {name!r}: {message(error)}") from error
+
+
+def _needs_root(load: Callable[..., Dataset]) -> bool:
+    try:
+        root = inspect.signature(load).parameters.get("root")
+    except (TypeError, ValueError):  # written in C
+        return False
+    return root is not None and root.default is root.empty

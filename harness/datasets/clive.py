@@ -96,6 +96,7 @@ CLIVE = Spec(
     n_images=1162,
     n_references=0,
     read=read,
+    observers=175,
     wrappers=("ChallengeDB_release",),
     hub=mirror("live_challenge.tgz", "LIVEC"),
     known_as=("LIVE Challenge", "LIVE-C", "LIVEC", "LIVE in the Wild", "LIVE-itW"),

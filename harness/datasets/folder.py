@@ -9,13 +9,20 @@ default an image's reference, or the image itself.
 from __future__ import annotations
 
 import math
+import os
+import warnings
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pandas as pd
 
+from ..errors import count
 from ..sample import Damage, Dataset, FileSource, LabelKind, Sample
+
+_NUMBERS = ("label", "label_std", "severity")
+_COLUMNS = ("id", "image", *_NUMBERS, "reference", "content", "distortion", "split")
+_NOTHING = frozenset({"nan", "na", "n/a", "none", "null", "<na>"})  # as others write no number
 
 
 def load_table(
@@ -33,8 +40,9 @@ def load_table(
     come from, if any, so that models trained on those are marked.
     ``better="lower"`` declares DMOS-like labels: they are negated and kept as ``raw_score``.
     A row without a usable label stays in the dataset with no label; a missing image file is
-    a failure of that sample later, not here. Raises FileNotFoundError, or ValueError with one
-    line for a table that cannot be used.
+    a failure of that sample later, not here. Warns of columns that are not used, and of cells
+    that should be numbers and are not. Raises FileNotFoundError, also where no image at all is
+    found, or ValueError with one line for a table that cannot be used.
     """
     table = _read(path)
     if "image" not in table.columns:
@@ -51,6 +59,9 @@ def load_table(
         raise ValueError(f"{path}: label_kind must be one of {', '.join(get_args(LabelKind))}")
     sign = 1.0 if better == "higher" else -1.0
     rows = table.to_dict("records")
+    for line in (_unused(table), *(_odd(rows, column) for column in _NUMBERS)):
+        if line:
+            warnings.warn(f"{path}: {line}", stacklevel=3)
     # A reference that the table lists, too, goes by the id that it has there.
     ids = {_text(row, "image"): _text(row, "id") or _text(row, "image") for row in rows}
     samples = []
@@ -73,6 +84,11 @@ def load_table(
                 split=_text(row, "split"),
             )
         )
+    if not any(os.path.exists(folder / image) for image in ids if image):
+        raise FileNotFoundError(
+            f"{path}: none of its {count(len(rows), 'image')} lies in {folder} "
+            f"(first: {next(iter(ids))}): give their folder as --root"
+        )
     return Dataset(
         name=title or path.stem,
         samples=tuple(samples),
@@ -94,6 +110,32 @@ def _read(path: Path) -> pd.DataFrame:
     except Exception as error:  # pandas and pyarrow raise many kinds
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"{path}: not a readable table: {line}") from error
+
+
+def _unused(table: pd.DataFrame) -> str | None:
+    """What to say of columns that nobody reads, the most telling of which is a label's."""
+    unused = [str(column) for column in table.columns if column not in _COLUMNS]
+    if not unused:
+        return None
+    lack = "" if "label" in table.columns else "no column 'label'; "
+    return f"{lack}not used: {', '.join(unused)}; known: {', '.join(_COLUMNS)}"
+
+
+def _odd(rows: Sequence[dict[Hashable, Any]], column: str) -> str | None:
+    """What to say of cells that hold something and no number; they count as empty."""
+    odd = [
+        (position, text)
+        for position, row in enumerate(rows, start=2)
+        if (text := _text(row, column)) is not None
+        and text.strip().lower() not in _NOTHING
+        and _number(row, column) is None
+    ]
+    if not odd:
+        return None
+    position, text = odd[0]
+    are = "is not a number" if len(odd) == 1 else "are not numbers"
+    cells = count(len(odd), "cell")
+    return f"{column}: {cells} {are}, first {text!r} in row {position}: taken as empty"
 
 
 def _references(samples: list[Sample], folder: Path) -> tuple[Sample, ...]:

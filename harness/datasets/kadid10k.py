@@ -87,6 +87,7 @@ KADID10K = Spec(
     n_images=10125,
     n_references=81,
     read=read,
+    observers=30,
     hub=mirror("kadid10k.tgz", "kadid10k"),
     known_as=("KADID-10k", "KADID10K", "KADID"),
     types=dict.fromkeys(TYPES, 405),

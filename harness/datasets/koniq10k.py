@@ -65,6 +65,7 @@ KONIQ10K = Spec(
     n_images=10073,
     n_references=0,
     read=read,
+    observers=120,
     hub=mirror("koniq10k.tgz", "koniq10k"),
     known_as=("KonIQ", "KonIQ-10k"),
     parts={"training": 7058, "validation": 1000, "test": 2015},

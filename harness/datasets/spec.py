@@ -72,6 +72,7 @@ class Spec:
     n_references: int  # 0 without references
     read: Callable[..., Listing]  # (folder, **options)
     lower_is_better: bool = False
+    observers: float | None = None  # opinions behind a score; 1 where ``std`` is that of the mean
     hub: HubFile | None = None
     known_as: tuple[str, ...] = ()  # other names, in cards and papers
     parts: Mapping[str, int] = field(default_factory=dict)  # official split → number of images
@@ -128,6 +129,7 @@ class Spec:
             license=self.license,
             citation=self.citation,
             known_as=self.known_as,
+            observers=self.observers,
             marks=(f"subset ({len(entries)} of {self.n_images})",)
             if len(entries) < self.n_images
             else (),

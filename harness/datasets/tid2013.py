@@ -93,6 +93,7 @@ TID2013 = Spec(
     n_images=3000,
     n_references=25,
     read=read,
+    observers=1,  # mos_std.txt holds SDs of the means
     hub=mirror("tid2013.tgz", "tid2013"),
     known_as=("TID2013", "TID-2013"),
     types=dict.fromkeys(TYPES, 125),

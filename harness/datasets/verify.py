@@ -99,7 +99,7 @@ def _facts(spec: Spec, listing: Listing) -> Iterator[str]:
     yield f"score file: {len(entries)} images{references}"
     if scores := [e.raw for e in entries if e.raw is not None]:
         better = "lower" if spec.lower_is_better else "higher"
-        yield f"scores: {min(scores):g} to {max(scores):g}, {better} is better"
+        yield f"from {min(scores):g} to {max(scores):g}, {better} is better"
     if parts := Counter(e.split for e in entries if e.split):
         yield "parts: " + ", ".join(f"{n} {part}" for part, n in parts.items())
 

@@ -14,6 +14,8 @@ from functools import lru_cache
 import numpy as np
 from scipy import stats
 
+from .metrics import varies
+
 FEW_CONTENTS = 20
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -43,7 +45,8 @@ def content_interval(
     From ``FEW_CONTENTS`` contents on it is the percentile bootstrap; below, a t interval with
     the delete-one-content jackknife's standard error around ``value``, clipped to ``limits``
     (to be marked with ``few_contents``); for a mean over contents that is the plain t interval.
-    ``note`` is added to the method. Resamples without a value are dropped and counted.
+    ``note`` is added to the method. Resamples without a value are dropped and counted. There is
+    no interval where a jackknife sees no spread at all: that few contents agree proves nothing.
     """
     if n_contents < 2:
         return Interval(None, None, "no interval: one content")
@@ -58,6 +61,9 @@ def content_interval(
     valid = replicates[np.isfinite(replicates)]
     if len(valid) < max(2, len(replicates) / 2):
         return Interval(None, None, "no interval: too few resamples have a value")
+    if n_contents < FEW_CONTENTS and not varies(valid):
+        why = f"the value is the same whichever of {n_contents} contents is left out"
+        return Interval(None, None, f"no interval: {why}")
     if dropped := len(replicates) - len(valid):
         method += f", {dropped} degenerate dropped"
     method += f", {note}" if note else ""

@@ -27,18 +27,19 @@ from .outcomes import Usable, by_image, finite, usable
 
 
 def krasula(observers: float | None = None) -> Protocol:
-    """The protocol; ``observers`` is the number of opinions behind each label, above 1.
+    """The protocol; ``observers`` is the number of opinions behind each label, or 1 where the
+    labels' SDs are those of their means.
 
-    It goes before the dataset's own number. Raises ValueError if it is not above 1.
+    It goes before the dataset's own number. Raises ValueError if it is below 1.
     """
-    if observers is not None and not observers > 1:
-        raise ValueError(f"observers must be above 1, not {observers}: one opinion has no SD")
+    if observers is not None and not observers >= 1:
+        raise ValueError(f"observers must be at least 1, not {observers}")
 
     def needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
-        return _needs(operations, dataset, observers or _observers(dataset))
+        return _needs(operations, dataset, observers or dataset.observers)
 
     def evaluate(inputs: Inputs) -> list[Measure]:
-        return _evaluate(inputs, observers or _observers(inputs.dataset))
+        return _evaluate(inputs, observers or inputs.dataset.observers)
 
     return Protocol(
         name="krasula",
@@ -51,17 +52,13 @@ def krasula(observers: float | None = None) -> Protocol:
     )
 
 
-def _observers(dataset: Dataset) -> float | None:
-    return getattr(dataset, "observers", None)
-
-
 def _needs(
     operations: frozenset[str], dataset: Dataset, observers: float | None
 ) -> tuple[Need, ...] | Skip:
     if not any(s.label is not None and s.label_std is not None for s in dataset.samples):
         return Skip("the labels have no SDs")
     if observers is None:
-        return Skip("number of observers unknown: give it as an option, krasula(observers=N)")
+        return Skip("number of observers unknown: give it as the protocol's option observers")
     if "score" in operations:
         return (Need("score"),)
     if "score_pair" in operations and dataset.pairs:

@@ -61,7 +61,7 @@ def agreement(
     if not mapped_names:
         return found, None
     x, y = np.asarray(scores, np.float64), np.asarray(labels, np.float64)
-    if why := unusable(x, y, least=5):
+    if why := unusable(x, y, 5, "the logistic"):
         return found | dict.fromkeys(mapped_names, Estimate(None, why)), None
     mapping = fit_logistic(x, y)
     mapped = mapping(x)
@@ -88,12 +88,12 @@ def varies(values: np.ndarray) -> bool:
     return bool(np.ptp(values) > 1e-12 * np.abs(values).max())
 
 
-def unusable(x: np.ndarray, y: np.ndarray, least: int) -> str | None:
-    """Why scores ``x [n]`` and labels ``y [n]`` give no estimate, or None; ``least`` is of n."""
+def unusable(x: np.ndarray, y: np.ndarray, least: int, what: str) -> str | None:
+    """Why scores ``x [n]`` and labels ``y [n]`` do not do for ``what``, or None; ``least`` of n."""
     if x.shape != y.shape or x.ndim != 1:
         raise ValueError(f"scores {x.shape} and labels {y.shape} must be vectors of one length")
     if len(x) < least:
-        return f"{len(x)} samples, at least {least} are needed"
+        return f"{what} needs {least} samples, {len(x)} can be used"
     for name, values in (("labels", y), ("scores", x)):
         if not np.isfinite(values).all():
             return f"{name} are not all finite"
@@ -108,6 +108,6 @@ def _correlation(
     statistic: Callable[[np.ndarray, np.ndarray], float], scores: np.ndarray, labels: np.ndarray
 ) -> Estimate:
     x, y = np.asarray(scores, np.float64), np.asarray(labels, np.float64)
-    if why := unusable(x, y, least=3):
+    if why := unusable(x, y, 3, "a correlation"):
         return Estimate(None, why)
     return Estimate(float(statistic(x, y)))

@@ -13,8 +13,7 @@ from ..papers.schema import CORRELATIONS
 from ..protocols.base import Measure
 from ..reproduce import Reproduction
 from .comparison_notes import named, notes
-from .console import PIPED
-from .console import print_table
+from .console import PIPED, print_table
 from .layout import NONE, Cell, Column, Line, Table, interval, number, text_cell
 from .parts import METRICS
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..atomic import write_atomic
 from ..records import read_records
-from ..store import write_atomic
 from .cross_figure import cross_figures
 from .figures import figures
 from .formats import markdown, rows_csv, table_csv

@@ -43,7 +43,7 @@ class Degradation:
     @property
     def summary(self) -> str:
         """One line for a listing."""
-        return f"{self.family}; never trained on" if self.held_out else self.family
+        return f"{self.family}; held out of all training" if self.held_out else self.family
 
 
 # fmt: off

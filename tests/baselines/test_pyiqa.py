@@ -57,6 +57,12 @@ def test_psnr_equals_scikit_image(pyiqa, pair):
     assert FAMILY.load("psnr").score_pair([noisy], [photo]).item() == pytest.approx(expected, 1e-5)
 
 
+def test_a_reference_of_another_size_is_named_with_both_sizes(pyiqa, pair):
+    photo, _ = pair
+    with pytest.raises(ValueError, match="the image is 8 × 6 pixels, its reference 192 × 176"):
+        FAMILY.load("psnr").score_pair([photo, photo[:, :6, :8]], [photo, photo])
+
+
 def test_options_reach_the_metric(pyiqa, pair):
     photo, noisy = pair
     luma = FAMILY.load("psnr", test_y_channel=True).score_pair([noisy], [photo])
@@ -126,7 +132,7 @@ def test_without_pyiqa_every_metric_is_unavailable(monkeypatch):
         ("fid", {}, "sets of images"),
         ("clipscore", {}, "caption"),
         ("psnr", {"test_y": True}, "unknown option 'test_y'; options: .*test_y_channel"),
-        ("vsi", {"sigma": 1}, "unexpected keyword argument 'sigma'"),
+        ("vsi", {"sigma": 1}, "pyiqa:vsi has no option 'sigma'"),
         ("psnr", {"as_loss": True}, "unknown option 'as_loss'"),
         ("psnr", {"device": "abacus"}, "device 'abacus'"),
     ],

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
+from harness import score
 from harness.cli import main
 from harness.records import read_records
+from tests.conftest import Sharpness
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "pandas", "numpy", "PIL", "pyiqa", "scipy", "sklearn", "matplotlib", "datasets")
@@ -63,12 +67,22 @@ def bug():
     raise RuntimeError("a bug")
 
 
+def lacking():
+    """Is not here."""
+    from harness import Unavailable
+
+    raise Unavailable("lacking: no weights", "fetch lacking")
+
+
 def hello(name: str = "you"):
     """Greet."""
     print(f"hello {name}")
 '''
 GROUPS = {
-    "models": {"brightness": "Brightness", "error": "Error", "promises": "Promises", "bug": "bug"},
+    "models": {
+        **{"brightness": "Brightness", "error": "Error", "promises": "Promises", "bug": "bug"},
+        "lacking": "lacking",
+    },
     "commands": {"hello": "hello", "absent": "absent"},
 }
 
@@ -82,6 +96,7 @@ def site(install) -> Path:
 def cli(site, monkeypatch, capsys, tmp_path):
     """``cli(*arguments)``: exit code, output and complaints of one call in this process."""
     monkeypatch.setenv("IQA_EVAL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # main has its own
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["iqa-eval", *map(str, arguments)])
@@ -129,6 +144,20 @@ def test_importing_the_packages_loads_nothing_heavy():
     assert found.stdout == "[]\n", found.stderr
 
 
+def test_version(cli):
+    code, out, err = cli("--version")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"iqa-eval \d+\.\d+\S*\n", out)
+
+
+@pytest.mark.parametrize("command", ["run", "demo", "hello"])
+def test_every_help_is_drawn_alike(cli, command):
+    code, out, _ = cli(command, "--help")
+    assert code == 0
+    assert "Options:\n  --" in out
+    assert not set("─│╭╰") & set(out)
+
+
 # list, check, commands -------------------------------------------------------------------
 
 
@@ -146,7 +175,7 @@ def test_our_own_things_are_listed_without_a_warning(cli, what):
     ours = [line for line in out.splitlines() if "iqa-eval" in line]
     assert code == 0
     assert ours
-    assert not [line for line in out.splitlines() if "warning" in line]
+    assert not [line for line in out.splitlines() if "warning" in line or "``" in line]
 
 
 def test_check(cli):
@@ -157,7 +186,7 @@ def test_check(cli):
     assert code == 1
     assert "FAIL  score: shape and type: ContractError: score returned a list" in out
     assert "unknown model 'brightnes'" in refused(cli("check", "brightnes"))
-    assert "unexpected keyword argument 'x'" in refused(cli("check", "brightness", "--option=x=1"))
+    assert "brightness has no option 'x'" in refused(cli("check", "brightness", "--option=x=1"))
     assert "write NAME=VALUE" in refused(cli("check", "brightness", "--option", "scale"))
     assert "'bug' cannot be made: RuntimeError: a bug" in refused(cli("check", "bug"))
 
@@ -185,6 +214,7 @@ def test_score(cli, photos):
     good = photos / "scene0_0.jpg"
     code, out, err = cli("score", good, "-m", "brightness", "--option", "scale=0")
     assert (code, out, err) == (0, f"{good}\t0\n", "")
+    assert cli("score", good, "-m", "brightness", "--device", "cpu")[0] == 0
     code, out, _ = cli("score", good, photos / "scene0_3.jpg", "-m", "error", "-r", good)
     assert code == 0
     first, second = (float(line.split("\t")[1]) for line in out.splitlines())
@@ -202,6 +232,37 @@ def test_score_of_bad_files_is_a_line_each_and_exit_code_1(cli, photos):
     assert [line[2] for line in lines[1:3]] == ["file not found", "a directory, not a file"]
     assert float(lines[3][1]) > 0
     assert lines[3][2:] == []
+
+
+def test_score_says_which_of_two_files_is_bad(cli, photos):
+    one, other = photos / "scene0_0.jpg", photos / "scene0_1.jpg"
+    references = ("-r", photos / "no.jpg", "-r", other)
+    code, out, _ = cli("score", one, photos / "gone.jpg", "-m", "error", *references)
+    assert code == 1
+    reasons = [line.split("\t")[2] for line in out.splitlines()]
+    assert reasons == ["reference: file not found", "file not found"]
+
+
+def test_score_of_too_large_an_image_names_the_limit(photos, monkeypatch):
+    model = Sharpness("sharp", max_pixels=3000)
+    frame = score([photos / "scene0_0.jpg"], model)
+    assert frame["reason"].tolist() == [
+        "64 × 48 pixels: more than the 3,000 that sharp takes (max_pixels)"
+    ]
+
+
+def test_score_moves_a_model_that_can_be_moved_where_it_is_told(photos):
+    class Movable(Sharpness):
+        device = "unmoved"
+
+        def to(self, device: str) -> None:
+            self.device = device
+
+    model = Movable()
+    score([photos / "scene0_0.jpg"], model)
+    assert model.device == "unmoved"
+    score([photos / "scene0_0.jpg"], model, device="meta")
+    assert model.device == "meta"
 
 
 def test_score_says_what_is_missing(cli, photos):
@@ -253,6 +314,77 @@ def test_run_with_bad_names_goes_on_and_fails_only_if_nothing_came_of_it(cli, ta
     code, text, _ = cli("run", "--models", "brightnes", *arguments[:-1], tmp_path / "none")
     assert code == 1
     assert "did you mean brightness" in text
+
+
+def test_what_cannot_be_used_is_said_before_anything_is_computed(cli, table, tmp_path):
+    absent = tmp_path / "no.csv"
+    code, _, err = cli(
+        *("run", "--models", "brightness,brightnes", "--datasets", f"{table},{absent}"),
+        *("--protocols", "correlation,corelation", "--out", tmp_path / "out", "--workers", 1),
+    )
+    assert code == 0
+    lines = err.replace("\r", "\n").splitlines()
+    cache = tmp_path / "cache"
+    assert lines[0] == f"2 models × 2 datasets × 2 protocols; finished work is kept in {cache}"
+    start = next(i for i, line in enumerate(lines) if "result" in line)  # the progress bar
+    warned = [line for line in lines[:start] if line.startswith("warning: ")]
+    assert [line.partition(";")[0] for line in warned] == [
+        "warning: unknown protocol 'corelation'",
+        f"warning: {absent}: no such table",
+        "warning: unknown model 'brightnes'",
+    ]
+
+
+def test_weights_that_are_not_here_are_no_warning(cli, table, tmp_path):
+    arguments = ("--datasets", table, "--out", tmp_path / "out", "--workers", 1)
+    code, out, err = cli("run", "--models", "brightness,lacking", *arguments)
+    assert code == 0
+    assert "lacking: no weights" in out
+    assert "warning" not in err
+
+
+def test_why_there_is_no_number_is_said_even_where_nothing_applies(cli, photos, tmp_path):
+    table = photos / "bare.csv"
+    table.write_text("image\nscene0_0.jpg\nscene0_1.jpg\n")
+    arguments = ("--datasets", table, "--out", tmp_path / "out", "--workers", 1)
+    code, _, err = cli("run", "--models", "brightness,error", *arguments)
+    assert code == 1
+    said = [line for line in err.splitlines() if line.startswith("no number: ")]
+    assert said == ["no number: the dataset has no labels"]
+
+
+@pytest.mark.parametrize("workers", [0, -3])
+def test_fewer_than_one_worker_is_refused(cli, table, workers):
+    found = cli("run", "--models", "brightness", "--datasets", table, "--workers", workers)
+    assert f"workers is {workers}: give at least 1" in refused(found)
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_an_out_that_cannot_be_written_is_said_before_anything_is_computed(
+    cli, table, tmp_path, name
+):
+    (tmp_path / "file").touch()
+    arguments = ("--models", "brightness", "--datasets", table, "--out", tmp_path / name)
+    code, out, err = cli("run", *arguments)
+    assert (code, out) == (2, "")
+    assert f"iqa-eval: cannot write to {tmp_path / name}: " in err.splitlines()[-1]
+    assert not (tmp_path / "cache").exists()
+
+
+def test_warnings_are_one_plain_line(site, photos, tmp_path):
+    (photos / "odd.csv").write_text("image,mos\nscene0_0.jpg,3\n")
+    command = [sys.executable, "-m", "harness.cli", "run", "--models", "brightness", "--datasets"]
+    found = subprocess.run(
+        [*command, photos / "odd.csv", "--out", tmp_path / "out", "--cache", tmp_path / "cache"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}"},
+        cwd=tmp_path,
+    )
+    expected = f"warning: {photos / 'odd.csv'}: no column 'label'; not used: mos; known: "
+    (line,) = [line for line in found.stderr.splitlines() if "mos" in line]
+    assert line.startswith(expected)
+    assert ".py" not in found.stderr
 
 
 def test_run_says_what_it_lacks(cli, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from harness.sample import Damage, Dataset
 @pytest.fixture
 def write(tmp_path):
     def write(text: str, name: str = "labels.csv", **options: object) -> Dataset:
+        for image in re.findall(r"[\w./]+\.png", text):
+            (tmp_path / image).parent.mkdir(exist_ok=True)
+            (tmp_path / image).touch()
         (tmp_path / name).write_text(text)
         return load_dataset(str(tmp_path / name), **options)
 
@@ -93,8 +98,8 @@ def test_spaces_and_marks_that_spreadsheets_leave(write, tmp_path):
 
 
 def test_a_missing_file_is_a_failure_later(write):
-    dataset = write("image,label\ngone.png,1\n")
-    failure = dataset.samples[0].source.load(DecodePolicy())
+    dataset = write("image,label\nhere.png,1\ngone.jpg,1\n")
+    failure = dataset.samples[1].source.load(DecodePolicy())
     assert failure == Failure("file not found")
     assert len(dataset.images_hash) == 64
 
@@ -103,6 +108,7 @@ def test_images_below_another_folder(write, photos, tmp_path):
     text = "image\nscene0_0.jpg\n"
     assert write(text, root=photos).samples[0].source.path == photos / "scene0_0.jpg"
     assert write(text, root=str(photos)).samples[0].source.path == photos / "scene0_0.jpg"
+    (tmp_path / "scene0_0.jpg").touch()
     assert write(text).samples[0].source.path == tmp_path / "scene0_0.jpg"
     absolute = write(f"image\n{photos}/scene0_0.jpg\n").samples[0]
     assert absolute.source.path == photos / "scene0_0.jpg"
@@ -138,6 +144,7 @@ def test_what_parquet_calls_missing_is_missing(tmp_path, kind):
         }
     )
     frame.to_parquet(tmp_path / "t.parquet")
+    (tmp_path / "b.png").touch()
     first, second = load_dataset(str(tmp_path / "t.parquet")).samples
     assert (first.content, first.label) == ("c", None)
     assert (second.content, second.label) == ("b.png", 3.0)
@@ -158,7 +165,7 @@ def test_what_parquet_calls_missing_is_missing(tmp_path, kind):
         ("id,image\nx,a.png\nx,b.png\n", {}, "the id 'x' appears twice"),
         ("image\na.png\n", {"better": "up"}, "better must be 'higher' or 'lower', not 'up'"),
         ("image\na.png\n", {"label_kind": "mean"}, "label_kind must be one of mos, dmos"),
-        ("image\na.png\n", {"color": 1}, "unexpected keyword argument 'color'"),
+        ("image\na.png\n", {"color": 1}, "has no option 'color'"),
         ('image\n"a.png\n', {}, "not a readable table"),
     ],
 )
@@ -180,6 +187,55 @@ def test_tables_and_folders_that_are_not_there(write, tmp_path):
     (tmp_path / "b.csv").write_bytes(b"image\n\xff\xfe\n")
     with pytest.raises(ValueError, match=r"b\.csv: not a readable table"):
         load_dataset(str(tmp_path / "b.csv"))
+
+
+def test_a_table_whose_images_lie_elsewhere_says_what_to_give(write, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError) as error:
+        write("image,label\na.png,1\nb.png,2\n", root=tmp_path / "empty")
+    assert str(error.value) == (
+        f"{tmp_path / 'labels.csv'}: none of its 2 images lies in {tmp_path / 'empty'} "
+        "(first: a.png): give their folder as --root"
+    )
+    dataset = write("image,label\ngone.jpg,1\nb.png,2\n")
+    assert len(dataset.samples) == 2
+
+
+@pytest.mark.parametrize("name", ["labels.xlsx", "labels.TSV", "notes", "folder"])
+def test_what_is_no_table_says_what_tables_are(tmp_path, name):
+    (tmp_path / "notes").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match=rf"{name}: tables are \.csv or \.parquet"):
+        load_dataset(str(tmp_path / name))
+
+
+# Warned of ---------------------------------------------------------------------------------
+
+
+def said(write, text: str) -> list[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        write(text)
+    return [str(warning.message).partition("labels.csv: ")[2] for warning in caught]
+
+
+def test_columns_that_nobody_reads(write):
+    known = "known: id, image, label, label_std, severity, reference, content, distortion, split"
+    (line,) = said(write, "image,mos,sd\na.png,1,2\n")
+    assert line == f"no column 'label'; not used: mos, sd; {known}"
+    (line,) = said(write, "image,label,mos\na.png,1,2\n")
+    assert line == f"not used: mos; {known}"
+    assert said(write, "image,label,split\na.png,1,x\n") == []
+    assert said(write, "image\na.png\n") == []
+
+
+def test_cells_that_are_no_numbers(write):
+    text = "image,label,label_std,severity\na.png,1,,\nb.png,abc,x,1\nc.png,inf,1,2\n"
+    assert said(write, text) == [
+        "label: 2 cells are not numbers, first 'abc' in row 3: taken as empty",
+        "label_std: 1 cell is not a number, first 'x' in row 3: taken as empty",
+    ]
+    assert said(write, "image,label\na.png,\nb.png,nan\nc.png,NA\nd.png,NaN\n") == []
 
 
 def test_a_table_has_a_frame_form(table: Path):

@@ -276,6 +276,12 @@ def test_alpha_is_dropped_not_composited():
     np.testing.assert_array_equal(pixels(saved(picture(rgba), "TIFF"), warnings=dropped), RGB)
     la = Image.fromarray(RGB[..., :2].copy(), "LA")
     np.testing.assert_array_equal(pixels(saved(la, "PNG"), warnings=dropped), gray3(RGB[..., 0]))
+    opaque = np.concatenate([RGB, np.full_like(RGB[..., :1], 255)], -1)
+    for file_format in ("PNG", "TIFF", "WebP"):
+        options = {"lossless": True} if file_format == "WebP" else {}
+        np.testing.assert_array_equal(pixels(saved(picture(opaque), file_format, **options)), RGB)
+    opaque[3, 4, 3] = 254
+    np.testing.assert_array_equal(pixels(saved(picture(opaque), "PNG"), warnings=dropped), RGB)
     keyed = png(RGB, 2, 8, chunk(b"tRNS", struct.pack(">3H", *RGB[0, 0])))
     np.testing.assert_array_equal(pixels(keyed, warnings=dropped), RGB)
 
@@ -304,18 +310,22 @@ def test_palette():
         )
 
 
+CONVERTED = ["CMYK converted to RGB"]
+
+
 @pytest.mark.parametrize(("file_format", "options"), [("TIFF", {}), ("JPEG", {"quality": 100})])
 def test_cmyk_without_a_profile(file_format, options):
     cmyk = np.full((16, 16, 4), (30, 90, 200, 60), np.uint8)
     ink = cmyk[..., :3].astype(float) / 255
     expected = 255 * (1 - ink) * (1 - cmyk[..., 3:] / 255)
-    found = pixels(saved(Image.fromarray(cmyk, "CMYK"), file_format, **options))
+    data = saved(Image.fromarray(cmyk, "CMYK"), file_format, **options)
+    found = pixels(data, warnings=CONVERTED)
     assert np.abs(found - expected).max() <= 2
 
 
 def test_16_bit_cmyk():
     expected = Image.frombytes("CMYK", (34, 21), rounded(DEEP).tobytes()).convert("RGB")
-    found = pixels(tiff(DEEP, photometric="separated"))
+    found = pixels(tiff(DEEP, photometric="separated"), warnings=CONVERTED)
     np.testing.assert_array_equal(found, np.asarray(expected))
 
 
@@ -439,9 +449,11 @@ def test_cmyk_profile():
     lightness = 100 * steps / 15
     luminance = np.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / 903.3)
     image = Image.fromarray((inks * 255).astype(np.uint8)[None], "CMYK")
-    found = pixels(saved(image, "TIFF", icc_profile=icc))
+    found = pixels(saved(image, "TIFF", icc_profile=icc), warnings=CONVERTED)
     assert np.abs(found - encode_srgb(luminance)[None, :, None]).max() <= 2
-    ignored = pixels(saved(image, "TIFF", icc_profile=icc), DecodePolicy("ignore"))
+    ignored = pixels(
+        saved(image, "TIFF", icc_profile=icc), DecodePolicy("ignore"), warnings=CONVERTED
+    )
     np.testing.assert_array_equal(ignored, np.asarray(image.convert("RGB")))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from harness import load_dataset
+from harness import load_dataset, run
 from harness.images import decode
 from harness.protocols.base import Protocol
 from harness.records import read_records, read_scores
 from harness.runner import cores, default_cache, run_suite
-from harness.sample import FileSource
+from harness.sample import Dataset, FileSource, Pair, Sample
 from harness.suite import make_suite
 from tests.conftest import Difference, Sharpness, card
 from tests.harness.conftest import MEAN, rows_of
@@ -177,6 +178,55 @@ def test_the_header_says_what_the_bytes_do_not(go, tiny, tmp_path):
     assert (header["workers"], header["seed"], header["hardware"]["device"]) == (2, 4, "cpu")
     assert torch.__version__.startswith(header["packages"]["torch"])
     assert header["seconds"] >= 0
+
+
+@pytest.mark.parametrize("sd", [float("nan"), np.float32("inf"), None])
+def test_numbers_of_other_libraries_go_into_records(register, tiny, tmp_path, sd):
+    register("models", "sharpness", Sharpness)
+    odd = tuple(
+        Sample(s.id, s.source, s.content, np.float32(s.label), sd, np.int64(3))
+        for s in tiny.samples
+    )
+    out = tmp_path / "out"
+    settings = {"cache": tmp_path / "cache", "workers": 1, "progress": False}
+    frame = run(["sharpness"], [Dataset("odd", odd, label_kind="mos")], out=out, **settings)
+    assert frame["value"].notna().any()
+    assert len(read_records(out / "records")) == len(frame)
+    assert (odd[0].label_std, odd[0].raw_score, type(odd[0].label)) == (None, 3.0, float)
+
+
+@pytest.mark.parametrize(("label", "words"), [(np.float32("inf"), "is inf"), ("good", "'good'")])
+def test_a_label_that_is_no_number_is_refused_in_one_line(tiny, label, words):
+    with pytest.raises(ValueError, match=words) as error:
+        replace(tiny, samples=(replace(tiny.samples[0], label=label),))
+    assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match="preference of 'p' is 'x', not a number"):
+        Pair("p", "a", "b", "c", preference="x")
+    assert type(Pair("p", "a", "b", "c", preference=np.float32(1)).preference) is float
+
+
+def test_reading_the_images_is_reported_and_can_be_stopped(tiny):
+    source = tiny.samples[0].source
+    many = Dataset("many", tuple(Sample(f"{i:04d}", source, "c") for i in range(40)))
+    ticks: list[int] = []
+    assert many.hashed(ticks.append).images_hash == many.images_hash
+    assert sum(ticks) == 40
+    assert len(ticks) > 1
+    read = []
+
+    class Slow(FileSource):
+        def fingerprint(self) -> str:
+            read.append(self.path)
+            time.sleep(0.001)
+            return "x"
+
+    def stop(n: int) -> None:
+        raise KeyboardInterrupt
+
+    slow = tuple(Sample(f"{i:04d}", Slow(Path("x")), "c") for i in range(4000))
+    with pytest.raises(KeyboardInterrupt):
+        Dataset("slow", slow).hashed(stop)
+    assert len(read) < 1000
 
 
 # Places --------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from harness import store
-from harness.store import CellFiles, Store, StoreError, write_atomic
+from harness.atomic import write_atomic
+from harness.store import CellFiles, Store, StoreError
 from tests.harness.conftest import CELL
 
 
@@ -140,7 +142,7 @@ def test_a_large_cell_on_a_full_disk_is_read_all_the_same(files, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.warns(UserWarning, match="the disk is full.*read into memory"):
         output = files.read()
     assert output.values.tobytes() == features(0, 30)[1].tobytes()
@@ -202,7 +204,7 @@ def test_an_interrupted_write_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store.os, "fsync", interrupted)
+    monkeypatch.setattr(os, "fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_atomic(path, b"after")
     assert path.read_bytes() == b"before"
@@ -262,6 +264,18 @@ def test_writers_side_by_side_lose_nothing(tmp_path):
     assert list(found(Store(tmp_path).cell(CELL)).values()) == list(range(80))
 
 
+def test_what_killed_writers_left_is_removed_after_a_day(files):
+    write(files, 0, 2)
+    old, young = (files.folder / name for name in (".old.tmp", ".young.tmp"))
+    for path, age in ((old, 25), (young, 23)):
+        path.touch()
+        os.utime(path, (0, time.time() - 3600 * age))
+    write(files, 2, 4)
+    assert not old.exists()
+    assert young.exists()
+    assert len(found(files)) == 4
+
+
 def test_writers_that_choose_the_same_number_do_not_overwrite(files, monkeypatch):
     monkeypatch.setattr(CellFiles, "_next_number", lambda self: 0)
     write(files, 0, 3)
@@ -283,7 +297,7 @@ def test_a_full_disk_is_one_line_and_costs_nothing_that_was_finished(
         raise OSError(code, os.strerror(code))
 
     with monkeypatch.context() as patch:
-        patch.setattr(store.os, step, full)
+        patch.setattr(os, step, full)
         with pytest.raises(StoreError, match="the disk is full; what was finished is kept") as e:
             write(files, 3, 6)
     assert "\n" not in str(e.value)

@@ -63,8 +63,9 @@ BAD = {
     "models: [{name: 3}]\ndatasets: [b]": "models.0.name: Input should be a valid string",
     "models: [a]\ndatasets: [b]\nseed: many": "seed: Input should be a valid integer",
     "models: [a]\ndatasets: [b]\nicc: none": "icc: Input should be 'srgb' or 'ignore'",
-    "models: [a]\ndatasets: [b]\nprotocol: [c]": "protocol: Extra inputs are not permitted",
-    "models: [a]\ndatasets: [b]\n1: 2": "Keys should be strings",
+    "models: [a]\ndatasets: [b]\nprotocol: [c]": "unknown key 'protocol'; did you mean protocols?",
+    "models: [a]\ndatsets: [b]": "unknown key 'datsets'; did you mean datasets?",
+    "models: [a]\ndatasets: [b]\n1: 2": "unknown key '1'; known: datasets, icc, models",
 }
 
 

@@ -13,6 +13,7 @@ from harness import load_model, run, score
 def with_alpha(table: Path) -> Path:
     """The tiny table, one of its images with an alpha channel."""
     image = Image.open(table.parent / "scene0_1.jpg").convert("RGBA")
+    image.putalpha(128)
     image.save(table.parent / "clear.png")
     table.write_text(table.read_text().replace("scene0_1.jpg,", "clear.png,"))
     return table

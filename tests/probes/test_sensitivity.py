@@ -85,7 +85,7 @@ def test_a_model_of_the_mean_is_proportional_to_the_area() -> None:
         if area < 1:
             ratio = rows["response_ratio", f"area={text}"]
             assert ratio.value == pytest.approx(area)
-            assert (ratio.ci_low, ratio.ci_high) == pytest.approx((area, area))
+            assert (ratio.ci_low, ratio.ci_high) == (None, None)  # all contents are alike
     assert ("response_ratio", "area=1") not in rows
     assert len(rows) == 4 * 3 + 3
 

@@ -568,7 +568,7 @@ def test_verify_a_complete_folder(distinct: Path) -> None:
     assert not report.missing
     assert not report.extra
     assert "score file: 866 images, 30 references" in report.lines()
-    assert "scores: 0.15 to 0.75, lower is better" in report.lines()
+    assert "from 0.15 to 0.75, lower is better" in report.lines()
     assert report.lines()[-1] == "complete"
 
 

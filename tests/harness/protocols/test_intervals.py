@@ -97,6 +97,19 @@ def test_one_content_has_no_interval() -> None:
     assert (found.low, found.high, found.method) == (None, None, "no interval: one content")
 
 
+def test_a_jackknife_without_spread_is_no_interval() -> None:
+    x, y, groups = np.arange(4.0), -np.arange(4.0), np.arange(4)
+    for resampled in (resampling.srcc, resampling.plcc):  # the latter equal up to rounding
+        found = content_interval(-1.0, lambda c, f=resampled: f(x, y, groups, c), 4, 0, (-1, 1))
+        assert (found.low, found.high) == (None, None)
+        assert found.method == (
+            "no interval: the value is the same whichever of 4 contents is left out"
+        )
+    assert mean_interval(np.zeros(8), 0).low is None
+    many = mean_interval(np.ones(FEW_CONTENTS), 0)
+    assert (many.low, many.high) == (1.0, 1.0)
+
+
 def test_the_mark() -> None:
     assert few_contents(8) == ("few contents (8)",)
     assert few_contents(FEW_CONTENTS) == few_contents(0) == ()

@@ -268,7 +268,7 @@ def test_what_it_needs_and_refuses(rated: Rated) -> None:
     assert needs(frozenset({"features"}), unlabeled) == Skip("the dataset has no labels")
     with pytest.raises(ValueError, match="keep_padding goes with a folder"):
         linear_probe_arniqa(keep_padding=False)
-    with pytest.raises(ValueError, match="none of .*official, and no folder"):
+    with pytest.raises(ValueError, match=r"none of .*official, and no folder"):
         linear_probe_arniqa("nowhere")
     with pytest.raises(ValueError, match="needs a validation part"):
         linear_probe_arniqa("80/20")

@@ -110,8 +110,8 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("scores", "labels", "reason"),
     [
-        ([1, 2], [1, 2], "2 samples, at least 3 are needed"),
-        ([], [], "0 samples, at least 3 are needed"),
+        ([1, 2], [1, 2], "a correlation needs 3 samples, 2 can be used"),
+        ([], [], "a correlation needs 3 samples, 0 can be used"),
         ([2, 2, 2, 2, 2], [1, 2, 3, 4, 5], "scores do not vary"),
         ([1, 2, 3, 4, 5], [2, 2, 2, 2, 2], "labels do not vary"),
         ([0.3, 0.1 + 0.2, 0.3, 0.3, 0.3], [1, 2, 3, 4, 5], "scores do not vary"),
@@ -132,7 +132,9 @@ def test_four_samples_have_no_logistic() -> None:
     found, mapped = metrics.agreement(np.arange(4.0), np.array([1.0, 3, 2, 4]))
     assert found["srcc"].value == pytest.approx(0.8)
     assert mapped is None
-    assert found["rmse"] == metrics.Estimate(None, "4 samples, at least 5 are needed")
+    why = "the logistic needs 5 samples, 4 can be used"
+    assert found["rmse"] == found["plcc_logistic"] == metrics.Estimate(None, why)
+    assert {found[name].reason for name in ("srcc", "plcc", "krcc")} == {None}
 
 
 def test_vectors_of_different_lengths_are_refused() -> None:
