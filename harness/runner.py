@@ -19,6 +19,7 @@ from .atomic import write_atomic
 from .comparing import compare
 from .errors import count
 from .evaluate import Context, Evaluated, Published, evaluate
+from .file_hashes import remembering
 from .header import run_header
 from .images import DecodePolicy
 from .jobs import Job, key, resolve, unusable
@@ -113,7 +114,8 @@ def run_suite(
         retry_failed=retry_failed,
         progress=progress,
     )
-    jobs, comparisons = resolve(suite, objects or {}, device, progress)
+    with remembering(folder):
+        jobs, comparisons = resolve(suite, objects or {}, device, progress)
     _refuse_one_place_for_two(jobs)
     _say(unusable(jobs) if progress else ())
     computed = compute(jobs, settings)

@@ -6,7 +6,6 @@ loader and kept as ``raw_score``.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from . import hashes
 from .canonical import canonical_json
+from .file_hashes import file_sha256
 
 if TYPE_CHECKING:
     import datasets as hf
@@ -49,7 +49,7 @@ class FileSource:
 
     def fingerprint(self) -> str:
         try:
-            return hashlib.sha256(self.path.read_bytes()).hexdigest()
+            return file_sha256(self.path)
         except OSError:
             return "missing"
 

@@ -5,7 +5,6 @@ A box is (left, top, width, height) in pixels of the upright image.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..canonical import digest
+from ..file_hashes import file_sha256
 
 if TYPE_CHECKING:
     from ..images import Decoded, DecodePolicy, Failure
@@ -88,7 +88,7 @@ def _decoded(path: Path, size: int, mtime_ns: int, policy: DecodePolicy) -> Deco
 
 @lru_cache(maxsize=64)
 def _sha256(path: Path, size: int, mtime_ns: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return file_sha256(path)
 
 
 def _fingerprint(path: Path, kind: str, box: Box) -> str:
