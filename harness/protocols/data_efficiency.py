@@ -6,10 +6,14 @@ in larger ones. Two settings of SHDIQA's supplement: the fixed test part (a curv
 80 %, with the 20 / 40 / 60 % of its Table 1), and all that is not in the fraction (5 / 10 / 25 %,
 its Table 2; subset "fraction=5% test=rest").
 
-The labels that choose alpha are in the fraction too. They are those of the contents that it
-adds to the next smaller one: the heads of all alphas that were fitted on the smaller fraction
-are compared on them, by SRCC (forward chaining; the smallest is cross-validated within itself,
-five folds of contents). So each fraction costs one fit.
+The labels that choose alpha are in the fraction too, in a cross-validation over its contents
+that costs no fit of its own: what a fraction adds to the next smaller one is predicted, for
+every alpha, by the heads of that one, which have not seen it (forward chaining; the smallest
+fraction has five folds). The last such steps that together add 20 contents count, their SRCCs
+weighted by the number of images. Of the alphas within one standard error of the best the largest
+is taken (Breiman et al. 1984): heads of fewer labels would else ask for too little where the
+labels of the fraction are about as many as the features. The chain always goes along CURVE, so a
+number does not depend on which others were asked for.
 """
 
 from __future__ import annotations
@@ -25,8 +29,9 @@ from .agreement import join
 from .base import Inputs, Measure, Need, Protocol, Skip
 from .folds import Linear, linear, out_of_fold, predict_each
 from .fractions import TEST_PART, Fraction, nested_fractions
-from .heads import ALPHAS, best_alpha, predict_views
-from .intervals import few_contents
+from .heads import ALPHAS, predict_views
+from .intervals import FEW_CONTENTS, few_contents
+from .metrics import srcc_each
 from .outcomes import Usable, finite, usable
 from .ridge import RidgePath, SharedRidge
 from .rows import Rows, vary
@@ -36,9 +41,12 @@ TEST_ON_REST = (0.05, 0.10, 0.25)
 _METRICS = ("srcc", "plcc")
 
 
-def data_efficiency(fractions: Sequence[float] = CURVE, repeats: int = 10) -> Protocol:
+def data_efficiency(fractions: Sequence[float] | float = CURVE, repeats: int = 10) -> Protocol:
     """The protocol for shares of the contents in (0, 0.8]; ValueError for others."""
-    shares = tuple(float(share) for share in fractions)
+    if isinstance(fractions, str):
+        raise ValueError(f"fractions are numbers, as [0.05, 0.25], not {fractions!r}")
+    given = fractions if isinstance(fractions, Sequence) else [fractions]
+    shares = tuple(float(share) for share in given)
     if not shares or min(shares) <= 0 or max(shares) > 1 - TEST_PART:
         raise ValueError(f"fractions lie above 0 and at most at {1 - TEST_PART:g}")
     if repeats < 1:
@@ -77,13 +85,17 @@ class _Study:
         why: str | None,
         scores: dict[str, float] | None = None,
     ) -> Measure:
-        found = self.found
+        found, scores = self.found, scores or {}
+        n_scored = len(scores) if value is not None else len(found.samples)
+        untested = len(found.samples) - n_scored
+        never = f"{untested} in no test part" if untested else None
         where = "all other images" if rest else f"fixed {100 * TEST_PART:g}% test part"
         return Measure(
-            name, value, found.n_expected, len(found.samples), found.n_failed,
+            name, value, found.n_expected, n_scored, found.n_failed,
             subset=f"fraction={100 * share:g}%" + (" test=rest" if rest else ""),
             split=f"mean of {self.repeats} repeats, {where}, unit: {self.unit} ({self.n_contents})",
-            reason=join(why, found.remark), marks=few_contents(self.n_contents), scores=scores,
+            reason=join(why, found.remark, never), marks=few_contents(self.n_contents),
+            scores=scores or None,
         )  # fmt: skip
 
 
@@ -102,13 +114,14 @@ def _evaluate(inputs: Inputs, shares: tuple[float, ...], repeats: int) -> list[M
         why = "features do not vary" if len(found.samples) else "no labeled sample has features"
         return [study.row(name, None, share, False, why) for share in shares for name in _METRICS]
     ridge = SharedRidge(found.values, found.labels, ALPHAS)
+    chain = {*shares, *(share for share in CURVE if share < max(shares))}
     fits = [
         fit
         for repeat in range(repeats)
         for fit in _fits(
             found,
             ridge,
-            [f.present(there) for f in nested_fractions(contents, shares, repeat, inputs.seed)],
+            [f.present(there) for f in nested_fractions(contents, [*chain], repeat, inputs.seed)],
         )
     ]
     predicted = predict_each(found.values, [head for _, head in fits])
@@ -118,7 +131,7 @@ def _evaluate(inputs: Inputs, shares: tuple[float, ...], repeats: int) -> list[M
             runs = [
                 (scores, _rest(f, len(found.samples)) if rest else f.fixed)
                 for (f, _), scores in zip(fits, predicted, strict=True)
-                if f.share == share
+                if share in f.shares
             ]
             rows += _rows(study, share, rest, runs)
     return rows
@@ -129,17 +142,35 @@ def _fits(
 ) -> Iterator[tuple[Fraction, Linear]]:
     """Each fraction of a repeat with its head."""
     values, labels = found.values, found.labels
-    able = [f for f in fractions if len(f.added) and len(set(found.contents[f.train])) > 1]
+    able = [f for f in fractions if len(set(found.contents[f.train])) > 1]
     before: RidgePath | None = None
+    steps: list[tuple[np.ndarray, np.ndarray]] = []  # rows, and SRCC of every alpha on them
     for fraction, path in zip(able, ridge.nested(f.train for f in able), strict=True):
+        rows = fraction.train if before is None else fraction.added
         if before is None:
-            predictions = out_of_fold(ridge.path, values, found.contents, fraction.train)
-            choice = best_alpha(predictions, labels[fraction.train])
+            predictions = out_of_fold(ridge.path, values, found.contents, rows)
         else:
-            predictions = predict_views(before, Rows(values, fraction.added))
-            choice = best_alpha(predictions, labels[fraction.added])
+            predictions = predict_views(before, Rows(values, rows))
+        srcc = srcc_each(predictions, labels[rows])
+        if np.isfinite(srcc).any():  # of a single image there is none
+            steps.append((rows, srcc))
         before = path
-        yield fraction, linear(path, choice)
+        yield fraction, linear(path, _choice(steps, found.contents))
+
+
+def _choice(steps: list[tuple[np.ndarray, np.ndarray]], contents: np.ndarray) -> int:
+    """The largest alpha within a standard error of the best, on the last of ``steps``."""
+    if not steps:
+        return len(ALPHAS) - 1
+    for first in range(len(steps) - 1, -1, -1):
+        rows = np.concatenate([rows for rows, _ in steps[first:]])
+        if len(np.unique(contents[rows])) >= FEW_CONTENTS:
+            break
+    weights = [len(rows) for rows, _ in steps[first:]]
+    each = [np.nan_to_num(srcc, nan=-1.0) for _, srcc in steps[first:]]
+    mean = np.average(each, axis=0, weights=weights)
+    error = (1 - mean.max() ** 2) / np.sqrt(len(rows))
+    return int(np.flatnonzero(mean >= mean.max() - error)[-1])
 
 
 def _rest(fraction: Fraction, n: int) -> np.ndarray:
@@ -151,12 +182,13 @@ def _rows(
 ) -> list[Measure]:
     """Mean and standard deviation over the repeats; ``runs`` are (scores [n], test rows)."""
     if not runs:
-        few = "fewer than 2 contents, or no more than in the next smaller fraction"
+        few = "fewer than 2 contents"
         return [study.row(name, None, share, rest, few) for name in _METRICS]
     found = study.found
     sums, counts = np.zeros(len(found.samples)), np.zeros(len(found.samples))
     values: dict[str, list[float]] = {name: [] for name in _METRICS}
-    why: str | None = None
+    lacking = study.repeats - len(runs)
+    why = f"in {len(runs)} of {study.repeats} repeats: too few contents" if lacking else None
     for scores, test in runs:
         sums[test] += scores[test]
         counts[test] += 1

@@ -16,7 +16,7 @@ TEST_PART = 0.20
 class Fraction:
     """One fraction in one repeat, as row numbers."""
 
-    share: float
+    shares: tuple[float, ...]  # those that come to this number of contents
     train: np.ndarray
     added: np.ndarray  # those of train that the next smaller fraction lacks; all in the first
     fixed: np.ndarray  # the repeat's test part
@@ -24,7 +24,7 @@ class Fraction:
     def present(self, there: np.ndarray) -> Fraction:
         """The same in other row numbers: ``there`` has each row's, or -1 for one to leave out."""
         kept = (there[rows] for rows in (self.train, self.added, self.fixed))
-        return Fraction(self.share, *(rows[rows >= 0] for rows in kept))
+        return Fraction(self.shares, *(rows[rows >= 0] for rows in kept))
 
 
 def nested_fractions(
@@ -33,20 +33,23 @@ def nested_fractions(
     """The fractions of one repeat: ``shares`` of the number of contents, rounded.
 
     ``contents`` names the content of each row. They are put in a random order, the last
-    TEST_PART of which is the test part; a fraction is the order's head. Shares that add no
-    content to the next smaller one, or have fewer than two contents, are left out.
+    TEST_PART of which is the test part; a fraction is the order's head. Shares of the same number
+    of contents are one fraction; those of fewer than two are left out.
     """
     order = shuffled(set(contents), seed, repeat)
     place = {name: i for i, name in enumerate(order)}
     rank = np.array([place[name] for name in contents])
     n_test = max(1, round(TEST_PART * len(order)))
     fixed = np.flatnonzero(rank >= len(order) - n_test)
+    by_count: dict[int, list[float]] = {}
+    for share in sorted(set(shares)):
+        count = min(round(share * len(order)), len(order) - n_test)
+        by_count.setdefault(count, []).append(share)
     found: list[Fraction] = []
     last = 0
-    for share in sorted(shares):
-        count = min(round(share * len(order)), len(order) - n_test)
-        if count >= 2 and count > last:
+    for count, same in by_count.items():
+        if count >= 2:
             added = np.flatnonzero((rank >= last) & (rank < count))
-            found.append(Fraction(share, np.flatnonzero(rank < count), added, fixed))
+            found.append(Fraction(tuple(same), np.flatnonzero(rank < count), added, fixed))
             last = count
     return found

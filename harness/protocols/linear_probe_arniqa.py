@@ -140,7 +140,8 @@ def _rows(inputs: Inputs, output: Output, splits: Sequence[Split], label: str) -
     # Who has features: the same for every row, whatever the features are.
     known = Output(output.ids, np.zeros(len(output.ids)), output.failures)
     rows = rows_of(usable(inputs.dataset.samples, known), names=_METRICS)
-    rows.append(replace(empty, metric="alpha", value=done.alpha, reason=remark))
+    alpha = replace(empty, metric="alpha", value=done.alpha, n_scored=rows[0].n_scored)
+    rows.append(replace(alpha, reason=rows[0].reason))
     for kind, samples in by_type(inputs.dataset.samples).items():
         rows += rows_of(usable(samples, known), names=("srcc",), subset=f"type={word(kind)}")
     return rows

@@ -70,8 +70,9 @@ def _within(found: Usable, seed: int) -> Measure:
     """How often the better of two patches of an image has the better score; a tie is half."""
     by_content = []
     n_pairs = 0
-    for content in np.unique(found.contents):
-        rows = np.flatnonzero(found.contents == content)
+    _, image = np.unique(found.contents, return_inverse=True)
+    order = np.argsort(image, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(image[order])) + 1):
         agreed = [
             (np.sign(found.values[i] - found.values[j]) * np.sign(gap) + 1) / 2
             for i, j in combinations(rows, 2)

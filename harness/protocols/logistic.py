@@ -77,6 +77,8 @@ def fit_logistic(scores: np.ndarray, labels: np.ndarray) -> Logistic:
         )  # fmt: skip
 
     starts = sorted(_starts(u), key=lambda start: float(np.sum(error(*start) ** 2)))[:3]
+    # The customary start, too: at the median, as steep as the scores spread.
+    starts += [(np.array([np.log(slope), 0.0]), 1) for slope in (1.0, 4.0)]
     fits = [(refined(*start), start[1]) for start in starts]
     best, side = min(fits, key=lambda fit: fit[0].cost)
     slope, offset, s, _, rise = parts(best.x, side)

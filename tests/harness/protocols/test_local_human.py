@@ -56,9 +56,9 @@ def patches(n_images: int, source: type, spread: float = 1.0) -> Dataset:
     rng = np.random.default_rng(0)
     samples = [
         Sample(
-            f"i{i:02}-{k}",
+            f"i{i:05}-{k}",
             source(Path("nowhere.png"), (k, 0, 8, 8)),
-            f"i{i:02}",
+            f"i{i:05}",
             label=float(rng.normal() + spread * rng.normal()),
         )
         for i in range(n_images)
