@@ -149,7 +149,8 @@ def run(
         list[str] | None, typer.Option(help="NAME=VALUE, for the datasets, e.g. better=lower.")
     ] = None,
     protocol_option: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE, for the protocols.")
+        list[str] | None,
+        typer.Option(help="PROTOCOL.NAME=VALUE, e.g. linear-probe.splits=official."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes all that is drawn; default 0.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; default: every core.")] = None,
@@ -176,7 +177,7 @@ def run(
         ]
         if given["protocols"]:
             content["protocols"] = [
-                {"name": n, **_options(protocol_option)} for n in given["protocols"]
+                {"name": n, **_options_of(n, protocol_option)} for n in given["protocols"]
             ]
         plan = make_suite("run", {**content, "seed": seed or 0})
     show(plan, out, workers=workers, device=device, cache=cache, retry_failed=retry_failed)
@@ -226,6 +227,15 @@ def _options(values: list[str] | None) -> dict[str, Any]:
             _fail(f"--option {text!r}: write NAME=VALUE")
         options[name] = yaml.safe_load(value)
     return options
+
+
+def _options_of(protocol: str, values: list[str] | None) -> dict[str, Any]:
+    """Those of PROTOCOL.NAME=VALUE that are the protocol's."""
+    for text in values or ():
+        if "." not in text.partition("=")[0]:
+            _fail(f"--protocol-option {text!r}: write PROTOCOL.NAME=VALUE")
+    start = f"{protocol}."
+    return _options([v.removeprefix(start) for v in values or () if v.startswith(start)])
 
 
 def _fail(reason: str) -> NoReturn:

@@ -24,11 +24,11 @@ def contamination(card: ModelCard, *datasets: Dataset) -> str:
         3 if t.role == "pseudo" and dataset.label_kind == "pseudo" else _STRENGTH[t.role]
         for dataset in datasets
         for t in card.trained_on
-        if _plain(t.dataset) in map(_plain, (dataset.name, *(dataset.known_as or ())))
+        if plain(t.dataset) in map(plain, (dataset.name, *(dataset.known_as or ())))
     )
     return _NAMES[max(seen, default=0)]
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """KonIQ-10k and koniq10k are one dataset."""
     return "".join(filter(str.isalnum, name.lower()))

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
+from pathlib import Path
+from typing import Any
+
+# An absolute path, but no address and no fraction.
+_PATH = re.compile(r"(?<![\w.:/])/(?:[^\s/:;,()'\"]+/)+([^\s/:;,()'\"]+)")
 
 
 def message(error: BaseException) -> str:
@@ -31,3 +36,18 @@ def call_failed(what: str, error: TypeError, options: Container[str]) -> str:
 def count(n: int, noun: str) -> str:
     """``n`` of something, in words: "1 image", "2 images"."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def without_folders(text: str) -> str:
+    """``text`` with absolute paths cut to their last part: records are the same everywhere."""
+    return _PATH.sub(r"…/\1", text)
+
+
+def portable(options: dict[str, Any]) -> dict[str, Any]:
+    """Options in which a path is its last part."""
+
+    def cut(value: Any) -> Any:
+        is_path = isinstance(value, str) and (Path(value).is_absolute() or Path(value).is_dir())
+        return Path(value).name if is_path else value
+
+    return {name: cut(value) for name, value in options.items()}

@@ -10,7 +10,7 @@ from pathlib import Path
 from . import records
 from .canonical import canonical_json
 from .contamination import contamination
-from .errors import one_line
+from .errors import one_line, without_folders
 from .executors.threads import one_thread
 from .jobs import Job, Refused
 from .model import Model
@@ -159,7 +159,7 @@ def row(
         contamination=contamination(card, *involved) if card and data else "unknown",
         marks=tuple(sorted(set(marks))),
         scores=records.write_scores(folder, m.scores) if folder and m.scores else None,
-        reason=m.reason,
+        reason=None if m.reason is None else without_folders(m.reason),
     )
     value, source = context.published(found) or (None, None)
     return replace(found, published=value, published_source=source)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from .canonical import canonical_json, slug
 from .datasets import load_dataset
-from .errors import message, one_line
+from .errors import message, one_line, portable
 from .model import Model, Unavailable, operations
 from .protocols.base import EVERY_OTHER, Comparison, Need, Protocol, Skip
 from .registry import BrokenPlugin, load_model, load_protocol
@@ -105,7 +105,7 @@ class Job:
     def protocol_options(self) -> dict[str, Any]:
         """The protocol's options as it has them, or as the suite asked where there is none."""
         if isinstance(self.protocol, Refused):
-            return self.protocol_name.options
+            return portable(self.protocol_name.options)
         return dict(self.protocol.options)
 
     @property

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib import metadata
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from .canonical import canonical_json
@@ -163,5 +164,7 @@ def load_protocol(name: str, **options: Any) -> Protocol | Comparison:
         raise ValueError(call_failed(f"protocol {name!r}", error, options)) from error
     if not isinstance(protocol, Protocol | Comparison):
         raise BrokenPlugin(f"{name!r} is registered as a protocol and is none")
-    # One that is made with a folder says what it found there, not where.
-    return protocol if protocol.options else replace(protocol, options=options)
+    # One that is made with a folder says what it found there, not where; a default says nothing.
+    defaults = {p.name: p.default for p in signature(thing).parameters.values()}
+    given = {name: value for name, value in options.items() if value != defaults.get(name)}
+    return protocol if protocol.options else replace(protocol, options=given)

@@ -93,9 +93,16 @@ def load_table(
         name=title or path.stem,
         samples=tuple(samples),
         references=_references(samples, folder),
-        known_as=None if known_as is None else tuple(known_as),
+        known_as=aliases(known_as),
         label_kind=label_kind if any(s.label is not None for s in samples) else "none",
     )
+
+
+def aliases(known_as: Sequence[str] | None) -> tuple[str, ...] | None:
+    """As a dataset has them: one name is a list of one, and None means that they are not known."""
+    if isinstance(known_as, str):
+        return (known_as,)
+    return None if known_as is None else tuple(known_as)
 
 
 def _read(path: Path) -> pd.DataFrame:

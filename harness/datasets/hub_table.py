@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..errors import one_line
 from ..sample import Damage, Dataset, LabelKind, Sample
+from .folder import aliases
 
 if TYPE_CHECKING:
     import datasets as hf
@@ -77,6 +78,7 @@ def load_hub(
     title: str | None = None,
     label_kind: LabelKind = "mos",
     better: Literal["higher", "lower"] = "higher",
+    known_as: Sequence[str] | None = None,
 ) -> Dataset:
     """The dataset "OWNER/NAME" of the hub, or what lies in the folder ``root``/``name``.
 
@@ -84,7 +86,8 @@ def load_hub(
     columns; ``image`` and ``reference`` hold images. Without ``id`` an image goes by the file
     name in its row where all have one of their own, else by its SHA-256; contents are references,
     or the images themselves. ``split`` is the split to load (all by default), ``config`` and
-    ``revision`` are the hub's. ``better="lower"`` declares DMOS-like labels, which are negated.
+    ``revision`` are the hub's, ``known_as`` other names of the images (see ``Dataset``).
+    ``better="lower"`` declares DMOS-like labels, which are negated.
     Raises FileNotFoundError, or ValueError with one line for what cannot be loaded or used.
     """
     if better not in ("higher", "lower"):
@@ -126,7 +129,8 @@ def load_hub(
     scenes = {s.reference: s.content for s in reversed(samples)}
     apart = sorted(pristine.keys() - {*names})  # a reference may be a sample, too
     return Dataset(
-        name=title or name,
+        name=title or (Path(name).name if Path(name).exists() else name),
+        known_as=aliases(known_as),
         samples=tuple(samples),
         references=tuple(Sample(own, pristine[own], scenes[own]) for own in apart),
         label_kind=label_kind if any(s.label is not None for s in samples) else "none",

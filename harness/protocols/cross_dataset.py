@@ -12,11 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..contamination import plain
 from ..sample import Dataset
-from .agreement import agreement_rows
+from .agreement import agreement_rows, join
 from .base import EVERY_OTHER, Inputs, Measure, Need, Protocol, Skip, word
 from .folds import Linear, linear, out_of_fold, predict_each
 from .heads import ALPHAS, best_alpha
+from .intervals import few_contents
 from .outcomes import Usable, finite, usable
 from .ridge import SharedRidge
 from .rows import vary
@@ -43,13 +45,15 @@ def _evaluate(inputs: Inputs) -> list[Measure]:
     why = _impossible(train)
     head = None if why else _head(train)
     rows = []
+    about = f"fitted on {len(train.samples)} of {train.n_expected}" if train.n_failed else None
+    few = few_contents(len(set(train.contents.tolist())))
     for name, test in sorted(elsewhere.items()):
         subset = f"test={word(inputs.others[name].name)}"
         problem = why
         if not problem and len(test.samples) and test.values.shape[-1] != train.values.shape[-1]:
             problem = f"features of another width: {test.values.shape[-1]}"
         if head is None or problem or not len(test.samples):
-            problem = problem or "no labeled sample has features"
+            problem = join(problem or "no labeled sample has features", about)
             rows += [
                 Measure(
                     *(metric, None, test.n_expected, 0, test.n_expected, subset),
@@ -68,14 +72,29 @@ def _evaluate(inputs: Inputs) -> list[Measure]:
             subset=subset,
             split=_SPLIT,
             note="head held fixed",
-            remark=f"alpha {head.alpha:.3g}",
+            remark=join(f"alpha {head.alpha:.3g}", about),
         )
-        rows += [replace(row, others=(name,)) for row in measured]
+        shared = _shared(inputs.dataset, inputs.others[name])
+        rows += [
+            replace(row, others=(name,), marks=tuple(dict.fromkeys((*row.marks, *few, *shared))))
+            for row in measured
+        ]
     return rows
 
 
 def _usable(inputs: Inputs, need: Need, dataset: Dataset) -> Usable:
     return usable(dataset.samples, finite(inputs.outputs[need], "features are"))
+
+
+def _shared(one: Dataset, other: Dataset) -> tuple[str, ...]:
+    """A mark for datasets of one origin (patches and their photographs) with common contents."""
+    names = [
+        {plain(name) for name in (dataset.name, *(dataset.known_as or ()))}
+        for dataset in (one, other)
+    ]
+    contents = [{s.content for s in dataset.samples} for dataset in (one, other)]
+    both = names[0] & names[1] and contents[0] & contents[1]
+    return ("shared contents",) if both else ()
 
 
 def _head(train: Usable) -> Linear:

@@ -43,14 +43,14 @@ _METRICS = ("srcc", "plcc")
 
 def data_efficiency(fractions: Sequence[float] | float = CURVE, repeats: int = 10) -> Protocol:
     """The protocol for shares of the contents in (0, 0.8]; ValueError for others."""
-    if isinstance(fractions, str):
-        raise ValueError(f"fractions are numbers, as [0.05, 0.25], not {fractions!r}")
     given = fractions if isinstance(fractions, Sequence) else [fractions]
-    shares = tuple(float(share) for share in given)
+    if isinstance(given, str) or not all(isinstance(share, int | float) for share in given):
+        raise ValueError(f"fractions are numbers, as [0.05, 0.25], not {fractions!r}")
+    shares = tuple(sorted({float(share) for share in given}))
     if not shares or min(shares) <= 0 or max(shares) > 1 - TEST_PART:
         raise ValueError(f"fractions lie above 0 and at most at {1 - TEST_PART:g}")
-    if repeats < 1:
-        raise ValueError("at least one repeat is needed")
+    if not isinstance(repeats, int) or isinstance(repeats, bool) or repeats < 1:
+        raise ValueError(f"repeats is a whole number from 1 on, not {repeats!r}")
     return Protocol(
         name="data-efficiency",
         version="1",

@@ -32,7 +32,7 @@ def krasula(observers: float | None = None) -> Protocol:
 
     It goes before the dataset's own number. Raises ValueError if it is below 1.
     """
-    if observers is not None and not observers >= 1:
+    if observers is not None and not (isinstance(observers, int | float) and observers >= 1):
         raise ValueError(f"observers must be at least 1, not {observers}")
 
     def needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:

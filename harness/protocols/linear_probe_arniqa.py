@@ -97,7 +97,8 @@ def linear_probe_arniqa(splits: str = "70/10/20", keep_padding: bool = True) -> 
         parts = plan.of(inputs.dataset, inputs.seed)  # refuses those that leak
         if files and keep_padding:
             parts = import_npy(Path(splits), row_order(inputs.dataset), keep_padding=True)
-        return _rows(inputs, output, parts, plan.label(len(parts)))
+        kept = "padding kept: the last image is in every part" if files and keep_padding else None
+        return _rows(inputs, output, parts, plan.label(len(parts)), kept)
 
     return Protocol(
         name="linear-probe-arniqa",
@@ -110,7 +111,9 @@ def linear_probe_arniqa(splits: str = "70/10/20", keep_padding: bool = True) -> 
     )
 
 
-def _rows(inputs: Inputs, output: Output, splits: Sequence[Split], label: str) -> list[Measure]:
+def _rows(
+    inputs: Inputs, output: Output, splits: Sequence[Split], label: str, kept: str | None
+) -> list[Measure]:
     found = usable(inputs.dataset.samples, output)
     number = {s.id: i for i, s in enumerate(found.samples)}
     parts: list[RowSplit] = [
@@ -128,7 +131,7 @@ def _rows(inputs: Inputs, output: Output, splits: Sequence[Split], label: str) -
         for (_, _, test), values in zip(parts, done.scores, strict=True)
     ]
     end = {0: "low", len(ALPHAS) - 1: "high"}.get(done.choice)
-    remark = f"alpha: at the {end} end of the grid" if end else None
+    remark = join(f"alpha: at the {end} end of the grid" if end else None, kept)
     rows_of = partial(
         split_rows,
         tested=tested,

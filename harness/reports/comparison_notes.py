@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from ..errors import portable
 from ..papers.results import SPREAD, Result
 from ..papers.schema import CORRELATIONS, NO_DATASET
 from ..reproduce import Reproduction
@@ -84,4 +85,6 @@ def named(thing: Named | None) -> str:
     """Its name with its options; "" for nothing."""
     if thing is None:
         return ""
-    return ", ".join([thing.name, *(f"{name} {value}" for name, value in thing.options.items())])
+    return ", ".join(
+        [thing.name, *(f"{name} {value}" for name, value in portable(thing.options).items())]
+    )

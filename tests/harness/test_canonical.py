@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.canonical import canonical_json, digest, slug
+from harness.errors import portable, without_folders
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -61,3 +62,11 @@ def test_a_plain_name_stays_as_it_is_and_options_show():
     assert slug("resnet50.a1_in1k") == "resnet50.a1_in1k"
     assert slug("timm:resnet50").startswith("timm-resnet50--")
     assert len({slug("m"), slug("m", {"a": 1}), slug("m", {"a": 2})}) == 3
+
+
+def test_records_hold_no_folder_of_this_machine():
+    text = "/tmp/x/labels.csv: no such table (looked in /a/b); https://a.b/c/d; 1/64 of it"
+    cut = "…/labels.csv: no such table (looked in …/b); https://a.b/c/d; 1/64 of it"
+    assert without_folders(text) == cut
+    options = {"splits": "/data/LIVE/splits", "fractions": [0.1], "other": "70/10/20"}
+    assert portable(options) == {**options, "splits": "splits"}

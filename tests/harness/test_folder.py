@@ -244,3 +244,10 @@ def test_a_table_has_a_frame_form(table: Path):
     assert frame["severity"].tolist() == [1.0, 2.0, 3.0] * 6
     assert set(frame["distortion"]) == {"noise"}
     assert frame["label"].tolist() == [s.label for s in load_dataset(str(table)).samples]
+
+
+@pytest.mark.parametrize("known_as", ["KonIQ-10k", ["KonIQ-10k"]])
+def test_names_that_images_are_known_by(write, known_as):
+    assert write("image,label\na.png,1\n").known_as is None
+    found = write("image,label\na.png,1\n", known_as=known_as)
+    assert found.known_as == ("KonIQ-10k",)

@@ -69,7 +69,9 @@ def test_what_cannot_be_fitted_or_tested_is_a_row(rated: Rated) -> None:
     train, test = rated(30), rated(25)
     none = Output((), np.empty(0), {s.id: "no" for s in train.samples})
     rows = evaluate(train, test, none, encode(test, 1))
-    assert rows["srcc"].reason == "no labeled sample of the training dataset has features"
+    assert rows["srcc"].reason == (
+        "no labeled sample of the training dataset has features; fitted on 0 of 150"
+    )
     rows = evaluate(train, test, encode(train, 0), replace(none, failures={}))
     assert rows["srcc"].reason == "no labeled sample has features"
     assert rows["srcc"].n_failed == 125
@@ -92,3 +94,23 @@ def test_it_needs_labels_and_features(rated: Rated) -> None:
     assert isinstance(CROSS_DATASET.needs(frozenset({"score"}), dataset), Skip)
     bare = replace(dataset, label_kind="none")
     assert isinstance(CROSS_DATASET.needs(frozenset({"features"}), bare), Skip)
+
+
+def test_what_the_head_could_not_be_fitted_on_is_said(rated: Rated) -> None:
+    train, test = rated(30), replace(rated(25), name="other")
+    own = encode(train, 0)
+    lost = Output(own.ids[7:], own.values[7:], dict.fromkeys(own.ids[:7], "broken"))
+    row = evaluate(train, test, lost, encode(test, 1))["srcc"]
+    assert "fitted on 143 of 150" in row.reason
+    assert row.marks == ()
+    assert row.others == ("other.csv",)
+
+
+def test_patches_of_the_photographs_that_a_head_was_fitted_on_are_no_test(rated: Rated) -> None:
+    train = replace(rated(30), name="flive", known_as=("LIVE-FB",))
+    patches = replace(rated(30), name="flive-patches", known_as=("FLIVE",))
+    row = evaluate(train, patches, encode(train, 0), encode(patches, 1))["srcc"]
+    assert row.marks == ("shared contents",)
+    few = rated(5)
+    row = evaluate(few, patches, encode(few, 0), encode(patches, 1))["srcc"]
+    assert row.marks == ("few contents (5)",)

@@ -205,7 +205,8 @@ def test_repeats_without_a_number_are_counted(rated: Rated, inputs: Make) -> Non
         ({"fractions": "0.05,0.25"}, "fractions are numbers, as"),
         ({"fractions": [0.9]}, "at most at 0.8"),
         ({"fractions": []}, "above 0"),
-        ({"repeats": 0}, "one repeat"),
+        ({"repeats": 0}, "whole number"),
+        ({"repeats": 2.5}, "whole number"),
     ],
 )
 def test_options_that_make_no_sense(options: dict[str, object], match: str) -> None:
