@@ -139,6 +139,8 @@ class Dataset:
     known_as: tuple[str, ...] | None = ()
     observers: float | None = None  # opinions behind a label, on average; 1: its SD is of the mean
     marks: tuple[str, ...] = ()  # short words that every table shows beside its numbers
+    # Ids of all images that the owners list, in the order of their list; None: the samples are all.
+    listed: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

@@ -54,7 +54,7 @@ def load_dataset(name: str, /, root: str | Path | None = None, **options: Any) -
     except OSError as error:
         if error.filename is None:  # its words say what to do
             raise
-        raise OSError(error.errno, f"dataset {name!r}: {message(error)}") from error
+        raise type(error)(f"dataset {name!r}: {message(error)}") from error
 
 
 def _needs_root(load: Callable[..., Dataset]) -> bool:

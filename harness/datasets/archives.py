@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any
 
+from ..errors import message
+
 PIECE = 1 << 20  # bytes read at once; no honest header is as long
 _LINK_BYTES = 4096  # the longest target of a link
 _LITTER = ("__MACOSX", ".DS_Store")
@@ -67,11 +69,17 @@ def _tar(file: Any, limit: int, folder: Path) -> Iterator[Member]:
                 or not (info.isreg() or info.isdir() or info.issym() or info.islnk())
             ):
                 raise ArchiveError(f"{info.name}: neither a file, a folder nor a link")
-            tarfile.data_filter(info, str(folder))
+            target = None
             if info.issym():
-                yield Member(path, target=_linked(info.name, info.linkname))
+                target = _linked(info.name, info.linkname)
             elif info.islnk():
-                yield Member(path, target=_inside(info.linkname))
+                target = _pointed(info.name, info.linkname)
+            try:
+                tarfile.data_filter(info, str(folder))  # a second pair of eyes
+            except tarfile.FilterError as error:
+                raise ArchiveError(message(error)) from None
+            if target is not None:
+                yield Member(path, target=target)
             elif info.isdir():
                 yield Member(path)
             else:
@@ -149,7 +157,15 @@ def _inside(name: str) -> PurePosixPath:
 def _linked(name: str, target: str) -> PurePosixPath:
     """Where the symbolic link ``name`` points to, below the folder."""
     whole = posixpath.join(posixpath.dirname(name), target.replace("\\", "/"))
-    return _inside(posixpath.normpath(whole))
+    return _pointed(name, posixpath.normpath(whole))
+
+
+def _pointed(name: str, target: str) -> PurePosixPath:
+    """``target`` as a relative path; ArchiveError if the link ``name`` leads out of the folder."""
+    try:
+        return _inside(target)
+    except ArchiveError as error:
+        raise ArchiveError(f"{name!r}: a link to {message(error)}") from None
 
 
 def _litter(path: PurePosixPath) -> bool:

@@ -10,20 +10,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .spec import Entry, Listing, Spec
 
+# Share of (content, type) whose scores get worse from the least to the most severe level: 1.000 in
+# CSIQ's score file, 0.968 in KADID-10k's, 0.962 in TID2013's; 0.5 where they are permuted.
+_WORSE = 0.9
+
 
 def check(spec: Spec, listing: Listing, partial: bool = False) -> None:
     """ValueError with one line for a listing that is not the dataset's.
 
     References in the place of distorted images, ids that appear twice, other counts than the
     owners' (where we know them only from others, that is a warning; a ``partial`` one may list
-    fewer), scores out of range, and scores that grow the wrong way with severity.
+    fewer), scores out of range, and scores that do not get worse with severity.
     """
     try:
         _references(listing)
         _duplicates([*listing.entries, *listing.references])
         _counts(spec, listing, partial)
         _range(listing.range or spec.range, listing.entries)
-        _polarity(spec.lower_is_better, listing.entries)
+        _polarity(spec, listing.entries)
     except ValueError as error:
         raise ValueError(f"{spec.title}: {error}") from error
 
@@ -80,18 +84,27 @@ def _range(limits: tuple[float, float], entries: Sequence[Entry]) -> None:
             )
 
 
-def _polarity(lower_is_better: bool, entries: Sequence[Entry]) -> None:
-    """From the least to the most severe level of a type, most scores must get worse."""
+def _polarity(spec: Spec, entries: Sequence[Entry]) -> None:
+    """From the least to the most severe level of a type, nearly all scores must get worse."""
     series = defaultdict(list)
     for entry in entries:
         if entry.raw is not None and len(entry.damages) == 1:
             damage = entry.damages[0]
             if damage.severity is not None:
                 series[entry.content, damage.type].append((damage.severity, entry.raw))
-    rises = 0
-    for levels in series.values():
-        (_, mildest), (_, worst) = min(levels), max(levels)
-        rises += (worst > mildest) - (worst < mildest)
-    if rises < 0 if lower_is_better else rises > 0:
-        way, other = ("fall", "MOS") if lower_is_better else ("rise", "DMOS")
+    ends = [(min(levels)[1], max(levels)[1]) for levels in series.values()]
+    if not ends:
+        return
+    falls = sum(worst < mildest for mildest, worst in ends) / len(ends)
+    rises = sum(worst > mildest for mildest, worst in ends) / len(ends)
+    right, wrong = (rises, falls) if spec.lower_is_better else (falls, rises)
+    # Of a part, the types may be those that go the other way, as one of TID2013's 24 does.
+    if right >= (_WORSE if len(entries) >= spec.n_images else wrong):
+        return
+    if wrong >= _WORSE:
+        way, other = ("fall", "MOS") if spec.lower_is_better else ("rise", "DMOS")
         raise ValueError(f"the scores {way} with severity: is this a {other}?")
+    raise ValueError(
+        f"the scores get worse with severity for {right:.0%} of the damaged contents, not for "
+        f"{_WORSE:.0%} or more: do they belong to other images?"
+    )

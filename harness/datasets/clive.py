@@ -81,7 +81,7 @@ def _name(cell: Any) -> str:
 CLIVE = Spec(
     name="clive",
     title="LIVE In the Wild Image Quality Challenge Database",
-    license="free for research with the owners' copyright notice; see the homepage",
+    license="see the homepage",
     citation=(
         "D. Ghadiyaram, A. C. Bovik, Massive online crowdsourced study of subjective and "
         "objective picture quality, IEEE Transactions on Image Processing 25(1), 2016"
@@ -92,7 +92,7 @@ CLIVE = Spec(
         "Data/{AllImages,AllMOS,AllStdDev}_release.mat"
     ),
     label_kind="mos",
-    range=(0.0, 100.0),
+    range=(3.42, 92.44),
     n_images=1162,
     n_references=0,
     read=read,

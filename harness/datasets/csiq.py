@@ -10,6 +10,7 @@ from ..sample import Damage
 from .layout import Folder
 from .spec import Entry, Listing, Spec, mirror
 from .text_rows import number, read_csv
+from .workbooks import read_cells
 
 # The owners' folder, in the order of CSIQ.txt → type of damage, number of images.
 FOLDERS = {
@@ -60,20 +61,13 @@ def _entry(
 
 
 def _workbook(path: Path) -> Iterator[Row]:
-    from openpyxl import load_workbook
-
-    book = load_workbook(path, read_only=True, data_only=True)
-    try:
-        if SHEET not in book.sheetnames:
-            raise ValueError(f"{path}: no sheet {SHEET!r}")
-        rows = book[SHEET].iter_rows(min_row=4, min_col=4, max_col=9, values_only=True)
-        if tuple(next(rows, ())) != HEADER:
-            raise ValueError(f"{path}: row 4 of {SHEET} is not {', '.join(HEADER)}")
-        for image, _, kind, level, std, score in rows:
-            if image is not None:  # the image called 1600 is a number
-                yield (*_name(str(image), str(kind), str(level)), float(score), float(std))
-    finally:
-        book.close()
+    rows = [row[3:9] for row in read_cells(path, SHEET)[3:]]  # the table starts in D4
+    if not rows or rows[0] != HEADER:
+        raise ValueError(f"{path}: row 4 of {SHEET} is not {', '.join(HEADER)}")
+    for position, (image, _, kind, level, std, score) in enumerate(rows[1:], start=5):
+        if image is not None:  # the image called 1600 is a number
+            numbers = (number(str(each), path, f"row {position}") for each in (score, std))
+            yield (*_name(str(image), str(kind), str(level)), *numbers)  # type: ignore[misc]
 
 
 def _tabs(path: Path) -> Iterator[Row]:
@@ -87,11 +81,17 @@ def _tabs(path: Path) -> Iterator[Row]:
 
 
 def _commas(path: Path) -> Iterator[Row]:
-    for row in read_csv(path, "dis_img_path", "score"):
+    for row in read_csv(path, "dis_img_path", "ref_img_path", "score"):
         name = row["dis_img_path"].rpartition("/")[2]
         parts = name.rsplit(".", 3)
         if len(parts) != 4:
             raise ValueError(f"{path}: {name} is no distorted image (as 1600.AWGN.1.png)")
+        reference = row["ref_img_path"].rpartition("/")[2]
+        if reference.lower() != f"{parts[0]}.png".lower():
+            raise ValueError(
+                f"{path}: {name} with the reference {reference} is not as 1600.AWGN.1.png with "
+                "1600.png; are two references swapped?"
+            )
         yield (*_name(*parts[:3]), number(row["score"], path, name), None)
 
 
@@ -103,7 +103,7 @@ def _name(image: str, kind: str, level: str) -> tuple[str, str, str]:
 CSIQ = Spec(
     name="csiq",
     title="CSIQ",
-    license="none stated by its owners; published for research",
+    license="see the homepage",
     citation="E. C. Larson, D. M. Chandler: Most apparent distortion: full-reference image quality "
     "assessment and the role of strategy, Journal of Electronic Imaging 19, 2010",
     homepage="https://s2.smu.edu/~eclarson/csiq.html",

@@ -156,7 +156,9 @@ FLIVE = Spec(
     hub=mirror("flive.tgz", "FLIVE_Database"),
     known_as=("LIVE-FB", "PaQ-2-PiQ"),
     parts=_PARTS,
-    split_order=list,  # rows of labels_image.csv, in no order that the names would tell
+    # Rows of labels_image.csv, in no order that the names would tell; whether it is the owners'
+    # shows in the official split, which the files hold.
+    split_order=list,
 )
 
 FLIVE_PATCHES = PatchSpec(

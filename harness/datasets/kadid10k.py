@@ -77,13 +77,13 @@ def _entry(path: Path, row: dict[str, str]) -> Entry:
 KADID10K = Spec(
     name="kadid10k",
     title="KADID-10k",
-    license="photographs: Pixabay license; scores: owners' terms, published for research",
+    license="see the homepage",
     citation="H. Lin, V. Hosu, D. Saupe: KADID-10k: A Large-scale Artificially Distorted IQA "
     "Database, QoMEX 2019",
     homepage="https://database.mmsp-kn.de/kadid-10k-database.html",
     layout="dmos.csv and images/ with I01.png, I01_01_01.png …",
     label_kind="mos",
-    range=(1.0, 5.0),
+    range=(1.0, 4.93),
     n_images=10125,
     n_references=81,
     read=read,

@@ -46,7 +46,7 @@ def read(folder: Folder, *, scores: Literal["0-100", "1-5"] = "0-100") -> Listin
         name = row["image_name"]
         std = SD_UNIT[scores] * number(row["SD"], path, name) if "SD" in row else None
         entries.append(Entry(name, f"{images}/{name}", name, value, std, split=parts.get(name)))
-    return Listing(tuple(entries), range=(1.0, 5.0) if scores == "1-5" else None)
+    return Listing(tuple(entries), range=(1.12, 4.37) if scores == "1-5" else None)
 
 
 KONIQ10K = Spec(
@@ -61,7 +61,7 @@ KONIQ10K = Spec(
     homepage="https://database.mmsp-kn.de/koniq-10k-database.html",
     layout=f"1024x768/*.jpg or 512x384/*.jpg, and {SETS} (with the official split)",
     label_kind="mos",
-    range=(0.0, 100.0),
+    range=(3.91, 88.39),
     n_images=10073,
     n_references=0,
     read=read,

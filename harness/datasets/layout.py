@@ -21,7 +21,10 @@ class Folder:
     def __init__(self, root: Path | str, wrappers: Iterable[str] = ()) -> None:
         self.root = Path(root)
         if not self.root.is_dir():
-            raise FileNotFoundError(f"{self.root}: no such folder; give the dataset's folder")
+            why = "no such folder"
+            if self.root.is_symlink() and not self.root.exists():
+                why = "a link that leads nowhere"
+            raise FileNotFoundError(f"{self.root}: {why}; give the dataset's folder")
         self._listed: dict[Path, dict[str, str]] = {}
         self._folders: dict[str, tuple[Path, ...]] = {}
         self.bases = self._bases({name.lower() for name in wrappers})
@@ -87,6 +90,8 @@ class Folder:
                     names = sorted(entry.name for entry in entries)
             except NotADirectoryError:
                 names = []
+            except OSError as error:
+                raise OSError(f"{path}: {error.strerror}: this folder cannot be read") from error
             by_lower = {name.lower(): name for name in reversed(names)}
             self._listed[path] = by_lower | {name: name for name in names}
         return self._listed[path]
@@ -95,7 +100,8 @@ class Folder:
         bases = [self.root]
         for _ in range(_MOST_WRAPPERS):
             with os.scandir(bases[-1]) as entries:
-                folders = sorted(e.name for e in entries if e.is_dir() and _visible(e.name))
+                # os.path: a link to itself is no folder, and no error.
+                folders = sorted(e.name for e in entries if os.path.isdir(e) and _visible(e.name))
             inner = [name for name in folders if name.lower() in wrappers] or folders
             if len(inner) != 1:
                 break

@@ -46,7 +46,7 @@ def read(folder: Folder, *, scores: Literal["realigned", "original"] = "realigne
     return Listing(
         entries,
         tuple(Entry(name, name, name) for name in names),
-        range=(17.8, 84.6) if scores == "original" else None,
+        range=(17.89, 84.5) if scores == "original" else None,
         set_aside=tuple(path for path in PATHS if path not in listed),
     )
 
@@ -122,7 +122,7 @@ def _load(path: Path) -> dict[str, Any]:
 LIVE = Spec(
     name="live",
     title="LIVE",
-    license="owners' terms: free for research with their copyright notice",
+    license="see the homepage",
     citation="H. R. Sheikh, M. F. Sabir, A. C. Bovik: A Statistical Evaluation of Recent Full "
     "Reference Image Quality Assessment Algorithms, IEEE Transactions on Image Processing 15, 2006",
     homepage="https://live.ece.utexas.edu/research/quality/subjective.htm",

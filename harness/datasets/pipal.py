@@ -58,18 +58,19 @@ def _entry(folder: Folder, name: str, reference: str, score: float) -> Entry:
 PIPAL = Spec(
     name="pipal",
     title="PIPAL (training part)",
-    license="owners' terms: published for research",
+    license="see the homepage",
     citation="J. Gu et al.: PIPAL: a Large-Scale Image Quality Assessment Dataset for Perceptual "
     "Image Restoration, ECCV 2020",
     homepage="https://www.jasongt.com/projectpages/pipal.html",
     layout="Train_Label/A0001.txt … (or meta_info_PIPALDataset.csv), Train_Ref/, and "
     "Distortion_1 to Distortion_4 (or Dist_Imgs)",
     label_kind="mos",
-    range=(900.0, 1850.0),  # Elo
+    range=(916.71, 1835.99),  # Elo
     n_images=23200,
     n_references=200,
     read=read,
     hub=mirror("pipal.tar", "PIPAL"),
     known_as=("PIPAL",),
+    shared_losses=True,
     types={f"group-{group}": 200 * n for group, n in GROUPS.items()},
 )

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ..errors import count
 from ..sample import Damage, Dataset, FileSource, LabelKind, Sample
 from .layout import Folder
+
+_SHOWN = 5  # references in a warning
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,9 @@ class Spec:
     homepage: str
     layout: str  # one line: what must lie in the folder
     label_kind: LabelKind
-    range: tuple[float, float]  # of the raw scores
+    # Of the raw scores: those published, so that another column or direction is refused; the scale
+    # where they have not been seen.
+    range: tuple[float, float]
     n_images: int
     n_references: int  # 0 without references
     read: Callable[..., Listing]  # (folder, **options)
@@ -79,6 +84,9 @@ class Spec:
     counts_seen: bool = True  # False: taken from others, not from the owners' own score file
     types: Mapping[str, int] = field(default_factory=dict)  # type of damage → number of images
     undamaged: tuple[tuple[str, float], ...] = ()  # (type, severity) that changes no pixel
+    # Its images of a scene lack the same detail (as from super-resolution), so that they lie nearer
+    # to each other than to their reference.
+    shared_losses: bool = False
     wrappers: tuple[str, ...] = ()  # names of the folder that the owners' archive unpacks to
     # The ids of all images in the row order that the ARNIQA authors' split files count in.
     split_order: Callable[[Sequence[str]], list[str]] | None = None
@@ -101,6 +109,8 @@ class Spec:
         A missing image stays a sample (which fails later, so that N is honest) and a warning
         says how many there are. ``subset="present"`` takes the images that are there, of a score
         file that may list fewer, and marks every number. ``options`` are those of the reader.
+        References are compared with a few of their images, and a warning names those that look
+        wrong; one swapped with a hardly damaged image (JPEG of level 1, say) cannot be seen.
         Raises FileNotFoundError for a wrong folder, and ValueError with one line for a score file
         with other counts, values or columns than the owners'.
         """
@@ -120,7 +130,8 @@ class Spec:
             used = {e.reference for e in entries}
             references = tuple(r for r in references if r.id in used)
             absent = []
-        self._warn(folder, entries, absent, references)
+        self._warn_of_absent(folder, entries, absent, references)
+        self._warn_of_swaps(folder, Listing(entries, references))
         return Dataset(
             name=self.name,
             samples=tuple(self._sample(folder, e) for e in entries),
@@ -133,6 +144,7 @@ class Spec:
             marks=(f"subset ({len(entries)} of {self.n_images})",)
             if len(entries) < self.n_images
             else (),
+            listed=tuple(e.id for e in listing.entries),
         )
 
     def folder(self, root: Path | str) -> Folder:
@@ -170,7 +182,7 @@ class Spec:
             split=entry.split,
         )
 
-    def _warn(
+    def _warn_of_absent(
         self,
         folder: Folder,
         entries: Sequence[Entry],
@@ -184,6 +196,22 @@ class Spec:
             first = [*absent, *lost][0].path
             line = f"{self.title}: {' and '.join(parts)} missing in {folder.root}, first {first}"
             warnings.warn(line, stacklevel=3)
+
+    def _warn_of_swaps(self, folder: Folder, listing: Listing) -> None:
+        if not listing.references:
+            return
+        from .likeness import suspects
+
+        images = (*listing.entries, *listing.references)
+        paths = {e.id: folder.at(e.path) for e in images if folder.has(e.path)}
+        if wrong := [reference.id for reference, _ in suspects(self, listing, paths)]:
+            names = ", ".join(wrong[:_SHOWN]) + (" …" if len(wrong) > _SHOWN else "")
+            do, their = ("does", "its") if len(wrong) == 1 else ("do", "their")
+            warnings.warn(
+                f"{self.title}: {count(len(wrong), 'reference')} {do} not look like the original "
+                f"of {their} damaged images: {names}; iqa-eval data verify {self.name} says more",
+                stacklevel=3,
+            )
 
     def _wrong(self, folder: Folder, why: str) -> str:
         found = ", ".join(folder.names()[:8]) or "nothing"

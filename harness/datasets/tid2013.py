@@ -82,14 +82,14 @@ def _entry(name: str, score: float, std: float | None) -> Entry:
 TID2013 = Spec(
     name="tid2013",
     title="TID2013",
-    license="owners' terms: free for non-commercial research",
+    license="see the homepage",
     citation="N. Ponomarenko et al.: Image database TID2013: Peculiarities, results and "
     "perspectives, Signal Processing: Image Communication 30, 2015",
     homepage="https://www.ponomarenko.info/tid2013.htm",
     layout="mos_with_names.txt, mos_std.txt, reference_images/I01.BMP …, "
     "distorted_images/i01_01_1.bmp …",
     label_kind="mos",
-    range=(0.0, 9.0),
+    range=(0.24, 7.22),
     n_images=3000,
     n_references=25,
     read=read,

@@ -52,7 +52,8 @@ def import_npy(
 
 
 def row_order(dataset: Dataset) -> tuple[str, ...]:
-    """The ids of ``dataset`` in the row order that split files count in, as its loader states.
+    """The ids of all that the owners of ``dataset`` list, in the row order that split files count
+    in, as its loader states; not all need be samples.
 
     Raises ValueError where it states none.
     """
@@ -63,7 +64,8 @@ def row_order(dataset: Dataset) -> tuple[str, ...]:
             f"{dataset.name}: no known row order, and split files hold row numbers; "
             "use random or official splits"
         )
-    return tuple(spec.split_order([s.id for s in dataset.samples]))
+    ids = [s.id for s in dataset.samples] if dataset.listed is None else dataset.listed
+    return tuple(spec.split_order(ids))
 
 
 def fingerprint(folder: Path | str) -> str:

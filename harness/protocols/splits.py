@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,8 @@ def splits_of(dataset: Dataset, how: str, seed: int = 0, n_splits: int = 10) -> 
     """Splits of the labeled samples of ``dataset``.
 
     ``how`` is one of RANDOM (``n_splits`` of them are drawn), OFFICIAL, or a folder of split
-    files (see ``split_files``). Raises ValueError or FileNotFoundError with one line.
+    files (see ``split_files``), which may hold images that are no samples here. Raises ValueError
+    or FileNotFoundError with one line.
     """
     contents = {s.id: s.content for s in dataset.samples if s.label is not None}
     if how in RANDOM:
@@ -38,13 +39,34 @@ def splits_of(dataset: Dataset, how: str, seed: int = 0, n_splits: int = 10) -> 
     from .split_files import import_npy, row_order
 
     splits = import_npy(Path(how), row_order(dataset))
+    if len(splits) == 1:
+        _official_test(how, splits[0], dataset)
     for split in splits:
         if both := shared_contents(split, contents):
             raise ValueError(
                 f"{how}: in {split.name} content {both[0]!r} is in training and in test; the row "
                 f"order of {dataset.name} is not that of these files, or its contents are wrong"
             )
-    return splits
+    return tuple(_only(contents, split) for split in splits)
+
+
+def _official_test(how: str, split: Split, dataset: Dataset) -> None:
+    """Refuses a single split of files that tests on others than the owners' test part."""
+    part = {s.id: s.split for s in dataset.samples if s.split is not None}
+    tested = [(i, True) for i in split.test]
+    learned = [(i, False) for i in (*split.train, *split.validation)]
+    for name, test in (*tested, *learned):
+        if name in part and (part[name] == "test") != test:
+            where = "test" if test else "training or validation"
+            raise ValueError(
+                f"{how}: the split files do not fit the owners' parts of {dataset.name} ({name} is "
+                f"in {where}): is the list of scores in another order than the owners'?"
+            )
+
+
+def _only(ids: Container[str], split: Split) -> Split:
+    parts = (split.train, split.validation, split.test)
+    return Split(split.name, *(tuple(i for i in part if i in ids) for part in parts))
 
 
 def content_splits(

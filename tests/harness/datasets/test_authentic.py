@@ -20,6 +20,7 @@ from PIL import Image
 
 from harness.datasets.agiqa3k import AGIQA3K
 from harness.datasets.biq2021 import BIQ2021
+from harness.datasets.checks import check
 from harness.datasets.cid2013 import CID2013
 from harness.datasets.clive import CLIVE, owners_order
 from harness.datasets.flive import FLIVE
@@ -325,6 +326,17 @@ def test_a_row_too_few_or_twice_is_refused(make, tmp_path, place):
         like.spec(tmp_path)
 
 
+@pytest.mark.parametrize("make", [koniq10k, clive, spaq, cid2013])
+def test_a_column_turned_around_is_refused(make, tmp_path):
+    """100 − MOS lies between 0 and 100, too; what was published does not fill that."""
+    like = make()
+    like.write(tmp_path, like.rows)
+    listing = like.spec.listing(like.spec.folder(tmp_path))
+    turned = replace(listing, entries=tuple(replace(e, raw=100 - e.raw) for e in listing.entries))
+    with pytest.raises(ValueError, match=r"outside .* another scale or another column"):
+        check(like.spec, turned)
+
+
 @pytest.mark.parametrize("make", [biq2021, uhd_iqa, agiqa3k])
 @pytest.mark.parametrize("text", ["", "good", "nan", "88.5"])
 def test_what_is_no_score_is_refused(make, text, tmp_path, place):
@@ -426,7 +438,7 @@ def test_koniq_has_two_forms_that_are_never_mixed(koniq_forms, tmp_path):
     assert {e.std for e in one.entries} == {0.5}
     assert {e.std for e in hundred.entries} == {12.5}
     assert {e.split for e in one.entries} == {None}
-    assert one.range == (1.0, 5.0)
+    assert one.range == (1.12, 4.37)
     with pytest.raises(ValueError, match="scores must be '0-100' or '1-5', not '1-9'"):
         read_koniq(Folder(tmp_path), scores="1-9")
 

@@ -57,6 +57,16 @@ def test_says_what_was_looked_for_and_where(tmp_path: Path) -> None:
         Folder(tmp_path / "absent")
 
 
+def test_links_that_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(FileNotFoundError, match="loop: a link that leads nowhere; give the"):
+        Folder(tmp_path / "loop")
+    folder = Folder(_touch(tmp_path, "scores.csv"))  # beside one
+    assert folder.has("scores.csv")
+    with pytest.raises(OSError, match=r"^\S+loop: .*: this folder cannot be read$"):
+        folder.has("loop/a.png")
+
+
 def test_the_first_of_several_candidates(tmp_path: Path) -> None:
     folder = Folder(_touch(tmp_path, "flat/x.png"))
     assert folder.first("nested/x.png", "Flat/X.png") == "Flat/X.png"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import shutil
 import time
 import warnings
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +20,14 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from harness.datasets import likeness, load_dataset
+from harness.datasets.checks import check
 from harness.datasets.cid22 import CID22
 from harness.datasets.csiq import CSIQ
 from harness.datasets.kadid10k import KADID10K
 from harness.datasets.live import FOLDERS, LIVE, PATHS
 from harness.datasets.pipal import GROUPS, PIPAL
-from harness.datasets.spec import Spec
+from harness.datasets.spec import Listing, Spec
 from harness.datasets.tid2013 import TID2013
 from harness.datasets.verify import verify
 
@@ -303,8 +307,20 @@ def test_one_missing_image(
         warnings.simplefilter("error")
         present = case.spec(root, subset="present")
     assert {s.id for s in whole.samples} - {s.id for s in present.samples} == {case.one}
+    assert present.listed == whole.listed == tuple(s.id for s in whole.samples)
     with pytest.raises(ValueError, match="subset must be"):
         case.spec(root, subset="some")  # type: ignore[arg-type]
+
+
+def test_links_that_lead_nowhere_are_one_line(own: Callable[[str], Path]) -> None:
+    root = own("csiq")
+    (root / "src_imgs").unlink()
+    (root / "src_imgs").symlink_to("src_imgs")
+    with pytest.raises(OSError, match=r"^\S+src_imgs: .*: this folder cannot be read$"):
+        load_dataset("csiq", root=root)
+    for place in (root / "src_imgs", root / "src_imgs" / "below"):
+        with pytest.raises(FileNotFoundError, match=r"^\S+: .*; give the dataset's folder$"):
+            load_dataset("csiq", root=place)
 
 
 def test_a_missing_reference_is_said(images: Callable[[str], Path]) -> None:
@@ -369,15 +385,15 @@ def _replace(path: Path, old: str, new: str) -> None:
         ("kadid10k", "dmos.csv", "I05_03_02.png", "I05_03_03.png", "appears 2 times"),
         ("kadid10k", "dmos.csv", "I05_03_02.png,I05.png", "I05.png,I05_03_02.png", "swapped"),
         ("kadid10k", "dmos.csv", "I05_03_02.png,I05.png", "I05_03_02.png,I06.png", "swapped"),
-        ("kadid10k", "dmos.csv", "3.40,0.25", "34.0,0.25", "outside 1 to 5"),
-        ("kadid10k", "dmos.csv", "3.40,0.25", "nan,0.25", "outside 1 to 5"),
+        ("kadid10k", "dmos.csv", "3.40,0.25", "34.0,0.25", "outside 1 to 4.93"),
+        ("kadid10k", "dmos.csv", "3.40,0.25", "nan,0.25", "outside 1 to 4.93"),
         ("kadid10k", "dmos.csv", "3.40,0.25", "3.40,-1", "variance"),
         ("kadid10k", "dmos.csv", "3.40,0.25", "good,0.25", "'good' is not a number"),
         ("kadid10k", "dmos.csv", "dmos,var", "mos,var", "no column dmos"),
         ("kadid10k", "dmos.csv", ",3.40,0.25", "", "row 3 is cut short"),
         ("tid2013", "mos_with_names.txt", "i01_01_2.bmp", "i01.bmp", "row 2 is not as"),
         ("tid2013", "mos_with_names.txt", "i01_01_2.bmp", "i26_01_2.bmp", "row 2 is not as"),
-        ("tid2013", "mos_with_names.txt", "5.00000 ", "50.0000 ", "outside 0 to 9"),
+        ("tid2013", "mos_with_names.txt", "5.00000 ", "50.0000 ", "outside 0.24 to 7.22"),
         ("tid2013", "mos_std.txt", "0.0002\n", "", "2999 rows, and 3000"),
         ("pipal", "Train_Label/A0003.txt", "A0003_00_01", "A0004_00_01", "swapped"),
         ("pipal", "Train_Label/A0003.txt", "A0003_00_01.bmp,1001.5\n", "", "not 23200"),
@@ -400,9 +416,9 @@ def test_a_broken_score_file_is_refused_in_one_line(
 
 
 def test_a_dmos_column_is_not_read_as_a_mos(own: Callable[[str], Path]) -> None:
-    """6 − score lies in the right range, and grows with severity."""
+    """It may lie in the right range, and grows with severity."""
     root = own("kadid10k")
-    (root / "dmos.csv").write_text("\n".join(_kadid_rows(lambda level: 1 + 0.8 * level)) + "\n")
+    (root / "dmos.csv").write_text("\n".join(_kadid_rows(lambda level: 0.9 + 0.8 * level)) + "\n")
     with pytest.raises(ValueError, match="scores rise with severity: is this a DMOS"):
         KADID10K(root)
 
@@ -416,6 +432,47 @@ def test_a_mos_is_not_read_as_a_dmos(own: Callable[[str], Path]) -> None:
     book.save(path)
     with pytest.raises(ValueError, match="scores fall with severity: is this a MOS"):
         CSIQ(root)
+
+
+def _permuted(spec: Spec, listing: Listing) -> Listing:
+    scores = [e.raw for e in listing.entries]
+    random.Random(3).shuffle(scores)
+    entries = (replace(e, raw=raw) for e, raw in zip(listing.entries, scores, strict=True))
+    return replace(listing, entries=tuple(entries))
+
+
+@pytest.mark.parametrize("name", ["csiq", "tid2013", "kadid10k"])
+def test_scores_permuted_among_the_rows_are_refused(name: str, made: Callable[[str], Path]) -> None:
+    spec = CASES[name].spec
+    listing = spec.listing(spec.folder(made(name)))
+    with pytest.raises(ValueError, match=r"get worse with severity for \d\d%.*other images\?"):
+        check(spec, _permuted(spec, listing))
+
+
+def test_a_part_may_be_of_the_type_that_goes_the_other_way(own: Callable[[str], Path]) -> None:
+    """TID2013's local blocks: the more, the less they disturb."""
+    root = own("tid2013")
+    blocks = [f"{i:02d}_15_{k}" for i in range(1, 26) for k in range(1, 6)]
+    rises = [f"{3 + 0.1 * int(name[-1]) * (name[:2] != '01'):.5f} i{name}.bmp" for name in blocks]
+    (root / "mos_with_names.txt").write_text("\n".join(rises) + "\n")
+    (root / "mos_std.txt").unlink()
+    with pytest.raises(ValueError, match="scores rise with severity"):
+        TID2013(root, subset="present")
+    falls = [f"{3 - 0.1 * int(n[-1]) * (n[:2] < '14'):.5f} i{n}.bmp" for n in blocks]
+    (root / "mos_with_names.txt").write_text("\n".join(falls) + "\n")
+    assert TID2013(root, subset="present").marks == ("subset (125 of 3000)",)
+
+
+@real
+@pytest.mark.parametrize("spec", [CSIQ, TID2013, KADID10K], ids=lambda spec: spec.name)
+def test_real_scores_permuted_or_turned_are_refused(spec: Spec) -> None:
+    listing = spec.listing(spec.folder(METADATA / REAL[spec.name]))
+    with pytest.raises(ValueError, match="get worse with severity for"):
+        check(spec, _permuted(spec, listing))
+    ends = sum(f([e.raw for e in listing.entries if e.raw is not None]) for f in (min, max))
+    turned = (replace(e, raw=ends - (e.raw or 0)) for e in listing.entries)
+    with pytest.raises(ValueError, match=r"with severity: is this a D?MOS\?"):
+        check(spec, replace(listing, entries=tuple(turned)))
 
 
 def test_live_mos_in_the_place_of_the_dmos(own: Callable[[str], Path]) -> None:
@@ -510,6 +567,41 @@ def test_csiq_flat_mirror_and_text_forms(images: Callable[[str], Path]) -> None:
         rows.append(f"{image}\t1\t{kind}\t{damage.severity:.0f}\t0.05\t{sample.raw_score}\r\n")
     (root / "csiq.DMOS.txt").write_text("".join(rows))
     assert CSIQ(root).labels_hash == book.labels_hash
+    (root / "csiq.DMOS.txt").unlink()
+    rows = ["dis_img_path,dis_type,ref_img_path,score"]
+    rows += [f"x/{s.id.upper()},x,x/{s.reference},{s.raw_score}" for s in book.samples]
+    (root / "CSIQ.txt").write_text("\n".join(rows) + "\n")
+    commas = CSIQ(root).samples
+    assert [(s.id, s.content, s.label) for s in commas] == [
+        (s.id, s.content, s.label) for s in book.samples
+    ]
+    _replace(root / "CSIQ.txt", "x/scene05.png", "x/scene06.png")
+    with pytest.raises(ValueError, match=r"CSIQ\.txt: .* with the reference scene06\.png") as error:
+        CSIQ(root)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("damage", ["no zip", "sheet", "score"])
+def test_a_broken_workbook_is_named(damage: str, own: Callable[[str], Path]) -> None:
+    root = own("csiq")
+    path = root / "csiq.DMOS.xlsx"
+    if damage == "no zip":
+        path.write_bytes(b"PK no")
+    elif damage == "sheet":  # found only when the rows are read
+        with zipfile.ZipFile(path) as book:
+            content = {name: book.read(name) for name in book.namelist()}
+        content["xl/worksheets/sheet2.xml"] = content["xl/worksheets/sheet2.xml"][:-500]
+        with zipfile.ZipFile(path, "w") as book:
+            for name, data in content.items():
+                book.writestr(name, data)
+    else:
+        table = openpyxl.load_workbook(path)
+        table["all_by_image"].cell(9, 9).value = "good"
+        table.save(path)
+    why = "row 9: 'good' is not a number" if damage == "score" else "not a readable workbook"
+    with pytest.raises(ValueError, match=rf"csiq\.DMOS\.xlsx: {why}") as error:
+        CSIQ(root)
+    assert "\n" not in str(error.value)
 
 
 def test_std_of_tid2013_goes_by_name(own: Callable[[str], Path]) -> None:
@@ -641,15 +733,23 @@ def photographs(tmp_path: Path) -> Path:
             path.unlink()
     rng = np.random.default_rng(0)
     for scene in ("1600", "scene01"):
-        clear = rng.normal(128, 60, (8, 8)).repeat(12, 0).repeat(12, 1)  # blocks, 96 × 96
-        clear += rng.normal(0, 10, clear.shape)
+        clear = _scene(rng)
         for path in sorted(root.rglob(f"{scene}.*png")):
             parts = path.name.split(".")
-            severity = int(parts[2]) if len(parts) == 4 else 0
-            noisy = clear + rng.normal(0, 4 * severity, clear.shape)
             path.unlink()
-            Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).convert("RGB").save(path)
+            _save(path, clear, 4 * int(parts[2]) if len(parts) == 4 else 0, rng)
     return root
+
+
+def _scene(rng: np.random.Generator) -> np.ndarray:
+    """Blocks with some noise, 96 × 96."""
+    clear = rng.normal(128, 60, (8, 8)).repeat(12, 0).repeat(12, 1)
+    return clear + rng.normal(0, 10, clear.shape)
+
+
+def _save(path: Path, clear: np.ndarray, sd: float, rng: np.random.Generator) -> None:
+    noisy = (clear + rng.normal(0, sd, clear.shape)).clip(0, 255).astype(np.uint8)
+    Image.fromarray(noisy).convert("RGB").save(path)
 
 
 def _swap(one: Path, other: Path) -> None:
@@ -670,6 +770,89 @@ def test_verify_finds_a_reference_swapped_with_its_image(photographs: Path) -> N
     _swap(photographs / "src_imgs/1600.png", photographs / "dst_imgs/BLUR/1600.BLUR.4.png")
     (line,) = verify(CSIQ, photographs).inconsistent
     assert line.startswith("src_imgs/1600.png: is more damaged than its best distorted images")
+
+
+def _said(spec: Spec, root: Path) -> list[str]:
+    """What loading warns of, beside the images that the test leaves out."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        spec(root)
+    return [line for each in caught if " missing in " not in (line := str(each.message))]
+
+
+def test_loading_says_which_references_look_wrong(photographs: Path) -> None:
+    assert _said(CSIQ, photographs) == []
+    _swap(photographs / "src_imgs/1600.png", photographs / "src_imgs/scene01.png")
+    (line,) = _said(CSIQ, photographs)
+    assert line == (
+        "CSIQ: 2 references do not look like the original of their damaged images: 1600.png, "
+        "scene01.png; iqa-eval data verify csiq says more"
+    )
+    _swap(photographs / "src_imgs/1600.png", photographs / "src_imgs/scene01.png")
+    _swap(photographs / "src_imgs/1600.png", photographs / "dst_imgs/BLUR/1600.BLUR.4.png")
+    (line,) = _said(CSIQ, photographs)
+    assert "1 reference does not look like the original of its damaged images: 1600.png;" in line
+    shutil.rmtree(photographs / "dst_imgs/JPEG")  # what is absent is not judged
+    for name in ("NOISE", "AWGN", "JPEG2000", "FNOISE"):
+        shutil.rmtree(photographs / "dst_imgs" / name, ignore_errors=True)
+    assert _said(CSIQ, photographs) == []
+
+
+def test_loading_decodes_four_images_of_a_reference(
+    photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded, middle = [], likeness._middle
+    monkeypatch.setattr(likeness, "_middle", lambda path: decoded.append(path) or middle(path))
+    _said(CSIQ, photographs)
+    assert len(decoded) == len(set(decoded)) == 2 * 4
+
+
+def test_results_that_lack_the_same_detail_may_lie_apart_from_their_reference(
+    photographs: Path,
+) -> None:
+    spec = replace(CSIQ, shared_losses=True)
+    _swap(photographs / "src_imgs/1600.png", photographs / "dst_imgs/BLUR/1600.BLUR.4.png")
+    assert _said(spec, photographs) == []
+    _swap(photographs / "src_imgs/1600.png", photographs / "src_imgs/scene01.png")
+    assert "2 references do not look" in _said(spec, photographs)[0]
+    assert PIPAL.shared_losses
+
+
+def test_references_exchanged_in_the_list_are_seen(images: Callable[[str], Path]) -> None:
+    root = images("live")
+    rng = np.random.default_rng(0)
+    samples = LIVE(root).samples
+    for reference in ("refimgs/ref00.bmp", "refimgs/ref01.bmp"):
+        clear = _scene(rng)
+        for name in (reference, *(s.id for s in samples if s.reference == reference)):
+            (root / name).unlink()
+            _save(root / name, clear, 0 if name == reference else 5, rng)
+    assert _said(LIVE, root) == []
+    rows = ["dis_img_path,dis_type,ref_img_path,score"]
+    other = {"refimgs/ref00.bmp": "refimgs/ref01.bmp", "refimgs/ref01.bmp": "refimgs/ref00.bmp"}
+    for s in samples:
+        rows.append(f"LIVE/{s.id},x,LIVE/{other.get(s.reference or '', s.reference)},{s.raw_score}")
+    (root / "LIVE.txt").write_text("\n".join(rows) + "\n")
+    (root / "dmos_realigned.mat").unlink()
+    (line,) = _said(LIVE, root)
+    assert "2 references" in line
+    assert "refimgs/ref00.bmp, refimgs/ref01.bmp;" in line
+
+
+@slow
+def test_references_of_a_set_like_kadid10k_are_compared_at_once(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 255, (48, 64, 3), np.uint8)).resize((512, 384), 3)
+    grain = np.asarray(noise) // 2 + rng.integers(0, 12, (384, 512, 3), np.uint8)
+    Image.fromarray(grain.astype(np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "kadid10k").mkdir()
+    kadid10k(tmp_path / "kadid10k", tmp_path / "a.png")
+    listing = KADID10K.listing(folder := KADID10K.folder(tmp_path / "kadid10k"))
+    paths = {e.id: folder.at(e.path) for e in (*listing.entries, *listing.references)}
+    list(likeness.suspects(KADID10K, listing, dict(list(paths.items())[:500])))  # imports
+    start = time.process_time()
+    assert list(likeness.suspects(KADID10K, listing, paths)) == []
+    assert time.process_time() - start < 4  # about 2 s; the machine may be busy
 
 
 # ---------------------------------------------------------------- the owners' score files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -132,6 +133,51 @@ def test_contents_on_both_sides_show_a_wrong_order(
     register(monkeypatch, lambda ids: sorted(ids, key=lambda i: i[-1]))
     with pytest.raises(ValueError, match="content 'scene02' is in training and in test"):
         splits_of(dataset, str(folder))
+
+
+def test_images_that_are_not_here_are_in_no_part(
+    rated: Rated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows are those of the owners' list, whatever of it is there."""
+    whole = rated(8, per_content=1)
+    folder = str(write(tmp_path))
+    register(monkeypatch, lambda ids: sorted(ids, reverse=True))
+    here = {"c00-0", "c02-0", "c04-0", "c07-0"}
+    some = tuple(s for s in whole.samples if s.id in here)
+    with pytest.raises(ValueError, match="made for a list of 8 rows, and this one has 4"):
+        splits_of(replace(whole, samples=some), folder)
+    part = replace(whole, samples=some, listed=tuple(s.id for s in whole.samples))
+    for all_of_it, split in zip(splits_of(whole, folder), splits_of(part, folder), strict=True):
+        assert split.name == all_of_it.name
+        for name in ("train", "validation", "test"):
+            assert set(getattr(split, name)) == here & set(getattr(all_of_it, name))
+
+
+def test_official_split_files_must_fit_the_owners_parts(
+    rated: Rated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list in another order changes the test part, and nothing else would show it."""
+    dataset = rated(8, per_content=1)
+    parts = ["test"] * 3 + ["training"] * 4 + ["validation"]
+    samples = [replace(s, split=p) for s, p in zip(dataset.samples, parts, strict=True)]
+    dataset = replace(dataset, samples=tuple(samples))
+    register(monkeypatch, list)
+    folder = str(write(tmp_path / "one", [3, 4, 5], [7, 6], [0, 2]))  # one of test is in no part
+    (split,) = splits_of(dataset, folder)
+    assert split.test == ("c00-0", "c02-0")
+    turned = replace(dataset, samples=tuple(reversed(dataset.samples)))
+    with pytest.raises(ValueError, match=r"do not fit the owners' parts of rated \(") as refused:
+        splits_of(turned, folder)
+    assert "\n" not in str(refused.value)
+    for train, test in (([3, 4, 1], [0, 2]), ([4, 5], [0, 3])):
+        write(tmp_path / "one", train, [7, 6], test)
+        with pytest.raises(ValueError, match="do not fit the owners' parts"):
+            splits_of(dataset, folder)
+    write(tmp_path / "one", TRAIN, VAL, TEST)  # several are random ones
+    assert len(splits_of(dataset, folder)) == 2
+    unknown = replace(dataset, samples=tuple(replace(s, split=None) for s in dataset.samples))
+    write(tmp_path / "one", [3, 4, 1], [7, 6], [0, 2])
+    assert len(splits_of(unknown, folder)) == 1
 
 
 def lines(file: str) -> list[str]:
