@@ -11,7 +11,7 @@ from .errors import one_line
 from .evaluate import Context, Evaluated, checked, nothing, row
 from .executors.threads import one_thread
 from .jobs import Job
-from .protocols.base import Comparison, Entrant, Measure
+from .protocols.base import Comparison, Entrant, Measure, Protocol
 from .sample import Dataset
 from .suite import Named
 
@@ -30,7 +30,11 @@ def compare(
     jobs = {each.job.model_slug: replace(each.job, protocol_name=name, protocol=comparison)
             for each in evaluated}  # fmt: skip
     labels = _labels(jobs.values())
-    entrants = tuple(_entrant(each, labels[each.job.model_slug]) for each in evaluated)
+    entrants = tuple(
+        _entrant(each, labels[each.job.model_slug])
+        for each in evaluated
+        if not isinstance(each.job.protocol, Protocol) or each.job.protocol.headline == "srcc"
+    )
     dataset = evaluated[0].job.dataset
     measured: Mapping[str, list[Measure]] = {}
     why = "nothing to compare: no protocol of this run scored the samples"

@@ -62,9 +62,10 @@ def evaluate(
     rows = tuple(row(job, measure, context, device, others) for measure in measures)
     warned = {i: why for o in (outputs or {}).values() for i, why in o.warnings.items()}
     record = records.Record(rows, failures, job.model_slug, job.protocol_slug, warned)
-    first = job.protocol.headline if isinstance(job.protocol, Protocol) else None
-    headlines = (m for m in measures if m.metric == first and m.subset == "all" and m.scores)
-    return Evaluated(job, record, next(headlines, None))
+    # Comparisons are of SRCCs: what has another headline, such as an AUC, takes no part.
+    ranks = isinstance(job.protocol, Protocol) and job.protocol.headline == "srcc"
+    headlines = (m for m in measures if m.metric == "srcc" and m.subset == "all" and m.scores)
+    return Evaluated(job, record, next(headlines, None) if ranks else None)
 
 
 def _measure(job: Job, outputs: Mapping[Need, Output], seed: int) -> list[Measure]:
@@ -121,6 +122,8 @@ def row(
     marks = list(m.marks)
     involved = [d for d in (data, *others.values()) if d is not None]
     marks += [mark for d in involved for mark in d.marks]
+    if m.n_failed and m.value is not None:
+        marks.append(f"incomplete ({m.n_expected - m.n_failed} of {m.n_expected})")
     if any(d.label_kind == "pseudo" for d in involved):
         marks.append("pseudo-labels")
     if data is not None and card is not None and card.name in data.circular:

@@ -28,7 +28,10 @@ class Reproduction:
         rest = [result for result in self.results if not result.is_measured]
         lacking = Counter(what for r in rest for what in {each.what: None for each in r.missing})
         parts = ", ".join(f"{n} without {what}" for what, n in lacking.items())
-        line = f"{len(self.results) - len(rest)} of {len(self.results)} cells measured"
+        measured = [result for result in self.results if result.is_measured]
+        line = f"{len(measured)} of {len(self.results)} cells measured"
+        if part := sum(any(m.n_failed for m in r.measures.values()) for r in measured):
+            line += f", {part} of them on a part of the images"
         return f"{line}: {parts}" if parts else line
 
 

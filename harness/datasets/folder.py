@@ -94,8 +94,14 @@ def load_table(
         samples=tuple(samples),
         references=_references(samples, folder),
         known_as=aliases(known_as),
-        label_kind=label_kind if any(s.label is not None for s in samples) else "none",
+        label_kind=_kind(samples, label_kind, better),
     )
+
+
+def _kind(samples: list[Sample], given: LabelKind, better: str) -> LabelKind:
+    if all(sample.label is None for sample in samples):
+        return "none"
+    return "dmos" if given == "mos" and better == "lower" else given
 
 
 def aliases(known_as: Sequence[str] | None) -> tuple[str, ...] | None:

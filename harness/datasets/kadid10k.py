@@ -1,11 +1,12 @@
 """KADID-10k (Lin et al., 2019): 25 types of damage at five levels on 81 references.
 
-Its column is called "dmos" and grows with quality; its column "var" is a variance.
+Its column is called "dmos" and grows with quality. Its column "var" holds standard deviations:
+4.93 with 0.249 is 28 fives and 2 fours, whose variance is 0.062; read so, nearly all rows are
+what 30 whole ratings can give, and read as variances hardly any.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,11 +67,11 @@ def _entry(path: Path, row: dict[str, str]) -> Entry:
             f"{path}: {row['dist_img']!r} with the reference {row['ref_img']!r} is not as "
             "I01_01_01.png with I01.png; are the two swapped?"
         )
-    variance = number(row["var"], path, name)
-    if not variance >= 0:
-        raise ValueError(f"{path}: the variance of {name} is {row['var']}")
+    std = number(row["var"], path, name)
+    if not std >= 0:
+        raise ValueError(f"{path}: the spread of {name} is {row['var']}")
     damage = Damage(TYPES[int(match[2]) - 1], float(match[3]))
-    score, std = number(row["dmos"], path, name), math.sqrt(variance)
+    score = number(row["dmos"], path, name)
     return Entry(name, f"images/{name}", reference, score, std, reference, (damage,))
 
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .. import requirements
+from .. import registry, requirements
 from ..canonical import canonical_json
 from ..jobs import key
 from ..model import Model
@@ -69,6 +69,9 @@ def select(paper: Paper, names: Sequence[str]) -> tuple[Cell, ...]:
             for cell in paper.cells
             if name.casefold() == cell.method.casefold() or (cell.model and name == cell.model.name)
         ]
+        if not same and name.partition(":")[0] not in registry.entries("models"):
+            methods = ", ".join(paper.methods)
+            raise ValueError(f"{name!r} is neither a line of {paper.name} ({methods}) nor a model")
         chosen += same or _cells_of(name, usual)
     return tuple(chosen)
 

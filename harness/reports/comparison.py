@@ -145,6 +145,8 @@ def _difference(metric: str, found: Measure | None, published: float | None) -> 
 def _inside(found: Measure | None, published: float | None) -> Cell:
     if found is None or found.ci_low is None or found.ci_high is None or published is None:
         return Cell(NONE, (None,))
+    if found.n_failed:
+        return Cell("incomplete", ("incomplete",))
     inside = "yes" if found.ci_low <= published <= found.ci_high else "no"
     return Cell(inside, (inside,))
 

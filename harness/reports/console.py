@@ -40,6 +40,7 @@ def as_text(rows: Iterable[Row], width: int = PIPED, color: bool = False) -> str
         file=text, width=width, force_terminal=color, highlight=False, legacy_windows=False
     )
     groups = group(rows)
+    unfit: list[str] = []
     wanting: dict[Missing, None] = {}  # what could be had, once for all tables
     for overview in overviews(groups):
         for table in overview.tables:
@@ -47,11 +48,16 @@ def as_text(rows: Iterable[Row], width: int = PIPED, color: bool = False) -> str
                 print_table(console, table)
     for found in groups:
         if not found.entries and any(NOT_APPLICABLE in entry.marks for entry in found.absent):
-            continue  # a protocol that was not meant for this dataset; the page lists it
+            # A protocol that was not meant for this dataset; the page lists the models.
+            why = "; ".join(dict.fromkeys(entry.reason or "" for entry in found.absent))
+            unfit.append(f"not applicable: {found.key.dataset} · {found.study}: {why}")
+            continue
         for table in tables(found):
             if not table.folded:
                 wanting |= dict.fromkeys(m for m in table.missing if m.command)
                 print_table(console, table, wanting)
+    for line in unfit:
+        console.print(Text(line, style="dim"))
     for missing in wanting:
         _print_missing(console, missing)
     return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
@@ -93,7 +99,7 @@ def _print_grid(console: Console, table: Table) -> None:
         grid.add_section()
     console.print(grid)
     if dropped:
-        console.print(Text(f"Too narrow for: {', '.join(dropped)}.", style="dim"))
+        console.print(Text(f"Left out, for want of width: {', '.join(dropped)}.", style="dim"))
 
 
 def _without_details(table: Table, width: int) -> Table:

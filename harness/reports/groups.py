@@ -143,7 +143,14 @@ def _groups(study: Sequence[Row]) -> list[tuple[Key, list[Row], list[Row]]]:
     if not measured:
         # One with hashes, if any.
         return [(max(_key(row, disputed) for row in absent), [], absent)]
-    return [(key, part, absent) for key, part in sorted(measured.items())]
+    options = {key.protocol_options for key in measured}
+
+    def of(key: Key) -> list[Row]:
+        """A reason under some options says nothing of others that have a group of their own."""
+        elsewhere = options - {key.protocol_options}
+        return [row for row in absent if row.protocol_options not in elsewhere]
+
+    return [(key, part, of(key)) for key, part in sorted(measured.items())]
 
 
 def _headline(entry: Entry, subset: str) -> float:

@@ -18,6 +18,9 @@ METRICS = {
     "rmse": "RMSE",
     "alpha": "Ridge α",
     "pair_accuracy": "Pair accuracy",
+    "auc_better_worse": "AUC better/worse",
+    "auc_different_similar": "AUC different/similar",
+    "c0": "Right order",
 }
 RANK = Column("Rank", ("rank",))
 MODEL = Column("Model", ("model",), "name")

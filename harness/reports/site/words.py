@@ -33,6 +33,17 @@ WORDS = (
         "and not ranked.",
     ),
     (
+        "Incomplete (n of N)",
+        "Only n of the dataset's N pictures could be used, most often because files are missing. "
+        "The number is about these; a share of labels is a share of all N.",
+    ),
+    (
+        "AUC different/similar, AUC better/worse, right order",
+        "Krasula's analysis: how well a difference of scores tells whether people see one, how "
+        "well its sign tells which picture they prefer, and how often that sign is right. "
+        "Chance is 0.5.",
+    ),
+    (
         "Control",
         "A yardstick that knows nothing about quality, such as mean luminance or an untrained "
         "network. What does not beat it has shown nothing.",

@@ -387,7 +387,7 @@ def _replace(path: Path, old: str, new: str) -> None:
         ("kadid10k", "dmos.csv", "I05_03_02.png,I05.png", "I05_03_02.png,I06.png", "swapped"),
         ("kadid10k", "dmos.csv", "3.40,0.25", "34.0,0.25", "outside 1 to 4.93"),
         ("kadid10k", "dmos.csv", "3.40,0.25", "nan,0.25", "outside 1 to 4.93"),
-        ("kadid10k", "dmos.csv", "3.40,0.25", "3.40,-1", "variance"),
+        ("kadid10k", "dmos.csv", "3.40,0.25", "3.40,-1", "spread"),
         ("kadid10k", "dmos.csv", "3.40,0.25", "good,0.25", "'good' is not a number"),
         ("kadid10k", "dmos.csv", "dmos,var", "mos,var", "no column dmos"),
         ("kadid10k", "dmos.csv", ",3.40,0.25", "", "row 3 is cut short"),
@@ -612,9 +612,9 @@ def test_std_of_tid2013_goes_by_name(own: Callable[[str], Path]) -> None:
     assert stds["i25_24_5.bmp"] == 0.2999
 
 
-def test_kadid_var_is_a_variance(made: Callable[[str], Path]) -> None:
+def test_kadid_var_is_a_standard_deviation(made: Callable[[str], Path]) -> None:
     sample = KADID10K(made("kadid10k")).samples[0]
-    assert sample.label_std == 0.5
+    assert sample.label_std == 0.25
     assert sample.damages[0].type == "gaussian-blur"
 
 

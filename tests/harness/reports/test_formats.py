@@ -109,7 +109,7 @@ def test_the_terminal_is_never_too_narrow(rows: list[Row], width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     for word in ("timm:vit_tiny_patch16_224", "[.694, .879]", "circular", "478/480"):
         assert word in text
-    assert ("Too narrow for: PLCC" in text) == (width < 120)
+    assert ("Left out, for want of width: PLCC" in text) == (width < 120)
 
 
 def test_the_terminal_takes_names_as_text(row: MakeRow) -> None:
