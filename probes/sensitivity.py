@@ -200,7 +200,7 @@ def _kind(probe: Sample) -> tuple[str, str, float | None]:
 
 SENSITIVITY = Protocol(
     name="sensitivity",
-    version="1",
+    version="2",
     summary="response of the score to damage by its area and type, in SDs of the model's scores",
     headline="response",
     needs=_needs,

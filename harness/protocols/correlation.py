@@ -48,7 +48,7 @@ def _evaluate(inputs: Inputs) -> list[Measure]:
 
 CORRELATION = Protocol(
     name="correlation",
-    version="1",
+    version="2",
     summary="agreement of scores with labels: SRCC, PLCC (raw, after a logistic), KRCC, RMSE",
     headline="srcc",
     needs=scores_needed,
