@@ -6,19 +6,12 @@ in larger ones. Two settings of SHDIQA's supplement: the fixed test part (a curv
 80 %, with the 20 / 40 / 60 % of its Table 1), and all that is not in the fraction (5 / 10 / 25 %,
 its Table 2; subset "fraction=5% test=rest").
 
-The labels that choose alpha are in the fraction too, in a cross-validation over its contents
-that costs no fit of its own: what a fraction adds to the next smaller one is predicted, for
-every alpha, by the heads of that one, which have not seen it (forward chaining; the smallest
-fraction has five folds). The last such steps that together add 20 contents count, their SRCCs
-weighted by the number of images. Of the alphas within one standard error of the best the largest
-is taken (Breiman et al. 1984): heads of fewer labels would else ask for too little where the
-labels of the fraction are about as many as the features. The chain always goes along CURVE, so a
-number does not depend on which others were asked for.
+The labels that choose alpha are in the fraction too: see ``fraction_heads``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,14 +20,14 @@ from ..sample import Dataset
 from . import metrics
 from .agreement import join
 from .base import Inputs, Measure, Need, Protocol, Skip
-from .folds import Linear, linear, out_of_fold, predict_each
+from .folds import predict_each
+from .fraction_heads import fraction_heads
 from .fractions import TEST_PART, Fraction, nested_fractions
-from .heads import ALPHAS, predict_views
-from .intervals import FEW_CONTENTS, few_contents
-from .metrics import srcc_each
+from .heads import ALPHAS
+from .intervals import few_contents
 from .outcomes import Usable, finite, usable
-from .ridge import RidgePath, SharedRidge
-from .rows import Rows, vary
+from .ridge import SharedRidge
+from .rows import vary
 
 CURVE = (0.01, 0.02, 0.03, 0.05, 0.07, 0.10, 0.15, 0.20, 0.25, 0.40, 0.60, 0.80)
 TEST_ON_REST = (0.05, 0.10, 0.25)
@@ -118,7 +111,7 @@ def _evaluate(inputs: Inputs, shares: tuple[float, ...], repeats: int) -> list[M
     fits = [
         fit
         for repeat in range(repeats)
-        for fit in _fits(
+        for fit in fraction_heads(
             found,
             ridge,
             [f.present(there) for f in nested_fractions(contents, [*chain], repeat, inputs.seed)],
@@ -135,42 +128,6 @@ def _evaluate(inputs: Inputs, shares: tuple[float, ...], repeats: int) -> list[M
             ]
             rows += _rows(study, share, rest, runs)
     return rows
-
-
-def _fits(
-    found: Usable, ridge: SharedRidge, fractions: list[Fraction]
-) -> Iterator[tuple[Fraction, Linear]]:
-    """Each fraction of a repeat with its head."""
-    values, labels = found.values, found.labels
-    able = [f for f in fractions if len(set(found.contents[f.train])) > 1]
-    before: RidgePath | None = None
-    steps: list[tuple[np.ndarray, np.ndarray]] = []  # rows, and SRCC of every alpha on them
-    for fraction, path in zip(able, ridge.nested(f.train for f in able), strict=True):
-        rows = fraction.train if before is None else fraction.added
-        if before is None:
-            predictions = out_of_fold(ridge.path, values, found.contents, rows)
-        else:
-            predictions = predict_views(before, Rows(values, rows))
-        srcc = srcc_each(predictions, labels[rows])
-        if np.isfinite(srcc).any():  # of a single image there is none
-            steps.append((rows, srcc))
-        before = path
-        yield fraction, linear(path, _choice(steps, found.contents))
-
-
-def _choice(steps: list[tuple[np.ndarray, np.ndarray]], contents: np.ndarray) -> int:
-    """The largest alpha within a standard error of the best, on the last of ``steps``."""
-    if not steps:
-        return len(ALPHAS) - 1
-    for first in range(len(steps) - 1, -1, -1):
-        rows = np.concatenate([rows for rows, _ in steps[first:]])
-        if len(np.unique(contents[rows])) >= FEW_CONTENTS:
-            break
-    weights = [len(rows) for rows, _ in steps[first:]]
-    each = [np.nan_to_num(srcc, nan=-1.0) for _, srcc in steps[first:]]
-    mean = np.average(each, axis=0, weights=weights)
-    error = (1 - mean.max() ** 2) / np.sqrt(len(rows))
-    return int(np.flatnonzero(mean >= mean.max() - error)[-1])
 
 
 def _rest(fraction: Fraction, n: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from harness.protocols import fraction_heads
 from harness.protocols.base import Inputs, Measure, Need, Skip
 from harness.protocols.data_efficiency import CURVE, DATA_EFFICIENCY, data_efficiency
 from harness.protocols.fractions import nested_fractions
@@ -69,7 +70,9 @@ def chosen(steps, y: np.ndarray, contents: np.ndarray) -> int:
     return max(i for i, value in enumerate(srcc) if value >= least)
 
 
-def by_hand(dataset: Dataset, output: Output, shares: tuple[float, ...], repeats: int):
+def by_hand(
+    dataset: Dataset, output: Output, shares: tuple[float, ...], repeats: int, chained: bool
+):
     """share → (SRCC of each repeat on the fixed part, on the rest)."""
     samples = sorted(dataset.samples, key=lambda s: s.id)
     x = output.at([s.id for s in samples])
@@ -88,14 +91,16 @@ def by_hand(dataset: Dataset, output: Output, shares: tuple[float, ...], repeats
             if last.any():
                 added = train & ~last
                 steps.append((added, predictions(x, y, last, added)))
+            if chained and any(rows.sum() > 1 for rows, _ in steps):
+                choice = chosen(steps, y, contents)
             else:
                 names = shuffled(set(contents[train]))
                 oof = np.empty((len(ALPHAS), len(y)))
                 for k in range(min(5, len(names))):
                     out = train & np.isin(contents, names[k :: min(5, len(names))])
                     oof[:, out] = predictions(x, y, train & ~out, out)
-                steps.append((train, oof[:, train]))
-            choice = chosen(steps, y, contents)
+                srcc = [stats.spearmanr(row, y[train]).statistic for row in oof[:, train]]
+                choice = int(np.argmax(srcc))
             last = train
             if share not in shares:
                 continue
@@ -106,11 +111,17 @@ def by_hand(dataset: Dataset, output: Output, shares: tuple[float, ...], repeats
 
 
 @pytest.mark.parametrize("per_content", [1, 3])
-def test_the_curve_is_that_of_scikit_learn(rated: Rated, inputs: Make, per_content: int) -> None:
+@pytest.mark.parametrize("chained", [False, True])
+def test_the_curve_is_that_of_scikit_learn(
+    rated: Rated, inputs: Make, per_content: int, chained: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if chained:  # all but the smallest fraction
+        monkeypatch.setattr(fraction_heads, "_SMALL", 0)
+        monkeypatch.setattr(fraction_heads, "_SMALL_OF_FEW", 0)
     dataset = rated(60, per_content)
     output, shares = encode(dataset), (0.05, 0.1, 0.25, 0.8)
     rows = data_efficiency(shares, 3).evaluate(inputs(dataset, {FEATURES: output}))
-    expected = by_hand(dataset, output, shares, 3)
+    expected = by_hand(dataset, output, shares, 3, chained)
     for share in shares:
         fixed, rest = expected[share]
         name = f"fraction={100 * share:g}%"
