@@ -9,6 +9,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from .cli_options import names, options, options_of
 from .errors import message
 from .registry import BrokenPlugin, entries
 
@@ -81,7 +82,7 @@ def _common(
 
 
 @app.command("list")
-def list_names(
+def listnames(
     what: Annotated[str, typer.Argument(help="models, datasets, protocols or degradations")],
 ) -> None:
     """List what can be named, and which package it comes from."""
@@ -100,7 +101,7 @@ def check(
     from .conformance import check as conform
     from .registry import load_model
 
-    results = conform(load_model(model, **_options(option)))
+    results = conform(load_model(model, **options(option)))
     for result in results:
         typer.echo(
             f"  ok    {result.name}"
@@ -125,7 +126,7 @@ def score(
     """Score images with one model; higher is better. Exit code 1 if one could not be scored."""
     from .scoring import score as score_files
 
-    result = score_files(images, model, reference, device=device, **_options(option))
+    result = score_files(images, model, reference, device=device, **options(option))
     for image, value, reason, warning in result.itertuples(index=False, name=None):
         if warning:
             typer.echo(f"warning: {image}: {warning}", err=True)
@@ -161,7 +162,7 @@ def run(
     """Run models × datasets × protocols; write records, tables, figures and a page."""
     from .suite import make_suite, read_suite
 
-    given = {"models": _names(models), "datasets": _names(datasets), "protocols": _names(protocols)}
+    given = {"models": names(models), "datasets": names(datasets), "protocols": names(protocols)}
     if suite is not None:
         others = (*given.values(), root, seed, dataset_option, protocol_option)
         if any(other not in (None, []) for other in others):
@@ -173,11 +174,11 @@ def run(
         content: dict[str, Any] = {k: v for k, v in given.items() if v}
         at = {"root": str(root)} if root else {}
         content["datasets"] = [
-            {"name": n, **at, **_options(dataset_option)} for n in given["datasets"]
+            {"name": n, **at, **options(dataset_option)} for n in given["datasets"]
         ]
         if given["protocols"]:
             content["protocols"] = [
-                {"name": n, **_options_of(n, protocol_option)} for n in given["protocols"]
+                {"name": n, **options_of(n, protocol_option)} for n in given["protocols"]
             ]
         plan = make_suite("run", {**content, "seed": seed or 0})
     show(plan, out, workers=workers, device=device, cache=cache, retry_failed=retry_failed)
@@ -210,32 +211,6 @@ def report(
     page = write_report(folder)
     terminal(read_records(folder / "records"))
     typer.echo(f"\nThe page with all tables and figures: {page}")
-
-
-def _names(values: list[str] | None) -> list[str]:
-    return [name for value in values or () for name in value.split(",") if name]
-
-
-def _options(values: list[str] | None) -> dict[str, Any]:
-    """``NAME=VALUE`` → options; values are read as YAML scalars (true, 3, text)."""
-    import yaml
-
-    options = {}
-    for text in values or ():
-        name, equals, value = text.partition("=")
-        if not equals:
-            _fail(f"--option {text!r}: write NAME=VALUE")
-        options[name] = yaml.safe_load(value)
-    return options
-
-
-def _options_of(protocol: str, values: list[str] | None) -> dict[str, Any]:
-    """Those of PROTOCOL.NAME=VALUE that are the protocol's."""
-    for text in values or ():
-        if "." not in text.partition("=")[0]:
-            _fail(f"--protocol-option {text!r}: write PROTOCOL.NAME=VALUE")
-    start = f"{protocol}."
-    return _options([v.removeprefix(start) for v in values or () if v.startswith(start)])
 
 
 def _fail(reason: str) -> NoReturn:
