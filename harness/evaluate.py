@@ -55,7 +55,9 @@ def evaluate(
     else:
         measures = _measure(job, outputs, context.seed)
         failures = {
-            need.operation + (f" on {need.dataset}" if need.dataset else ""): dict(output.failures)
+            need.operation + (f" on {job.dataset_of(need).name}" if need.dataset else ""): dict(
+                output.failures
+            )
             for need, output in outputs.items()
         }
     others = {n.dataset: job.dataset_of(n) for n in outputs or () if n.dataset is not None}
@@ -142,7 +144,7 @@ def row(
         label_kind=data.label_kind if data else "none",
         decoding=context.decoding,
         device=device,
-        others=canonical_json({n: [d.images_hash, d.labels_hash] for n, d in others.items()}),
+        others=canonical_json({d.name: [d.images_hash, d.labels_hash] for d in others.values()}),
         protocol=job.protocol_name.name,
         protocol_options=canonical_json(job.protocol_options),
         protocol_version="" if isinstance(job.protocol, Refused) else job.protocol.version,

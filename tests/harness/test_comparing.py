@@ -122,6 +122,23 @@ def test_a_need_on_every_other_dataset(go, register, tiny):
     assert "small" in rows_of(rows, dataset="tiny")["others"].item()
 
 
+def test_records_name_another_dataset_by_its_name_not_by_its_place(
+    go, register, tiny, photos, tmp_path
+):
+    table = photos / "labels.csv"
+    table.write_text("image,label\nscene0_0.jpg,1\nscene1_0.jpg,2\nbroken.jpg,3\n")
+
+    def counted(inputs: Inputs) -> list[Measure]:
+        return [Measure("n", float(len(inputs.outputs)), 1, 1, 0)]
+
+    needs = (SCORE, Need("score", dataset=EVERY_OTHER))
+    register("protocols", "across", Protocol("across", "1", "-", "n", lambda *_: needs, counted))
+    go([Sharpness("a")], [tiny, str(table)], ["across"], out=tmp_path / "out")
+    texts = [path.read_text() for path in (tmp_path / "out" / "records").rglob("*.json")]
+    assert any("score on labels" in text for text in texts)
+    assert not any(str(photos) in text for text in texts)
+
+
 def test_published_values_stand_in_the_rows(register, registered, tiny, tmp_path):
     register("models", "a", lambda: Sharpness("a"))
     register("datasets", "tiny", lambda: tiny)
