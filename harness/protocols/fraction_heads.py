@@ -7,7 +7,7 @@ The last such steps that together add 20 contents count, their SRCCs weighted by
 images, and of the alphas within one standard error of the best the largest is taken (Breiman et
 al. 1984): heads of fewer labels would else ask for too little where the labels are about as many
 as the features. The chain always goes along CURVE of ``data_efficiency``, so a number does not
-depend on which others were asked for.
+depend on which others of CURVE were asked for.
 """
 
 from __future__ import annotations

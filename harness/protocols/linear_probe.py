@@ -23,7 +23,7 @@ from ..sample import Dataset, Sample
 from ..store import Output
 from . import metrics
 from .agreement import agreement_rows, join
-from .base import Inputs, Measure, Need, Protocol, Skip, word
+from .base import Inputs, Measure, Need, Protocol, word
 from .folds import out_of_fold
 from .heads import Head, Heads, best_alpha, edge_remark
 from .intervals import FEW_CONTENTS, few_contents
@@ -43,11 +43,6 @@ def linear_probe(splits: str = "70/10/20", n_splits: int = 10) -> Protocol:
     a folder of split files. Raises ValueError for options that say nothing."""
     plan = SplitPlan(splits, n_splits)
 
-    def needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
-        if why := plan.refuses(dataset):
-            return Skip(why)
-        return (Need("features"),) if "features" in operations else Skip("gives no features")
-
     def evaluate(inputs: Inputs) -> list[Measure]:
         output = finite(inputs.outputs[Need("features")], "features are")
         return probe(inputs.dataset, output, plan, inputs.seed)
@@ -57,7 +52,7 @@ def linear_probe(splits: str = "70/10/20", n_splits: int = 10) -> Protocol:
         version="2",
         summary="ridge on frozen features, content-disjoint splits, leave-one-content-out below 20",
         headline="srcc",
-        needs=needs,
+        needs=plan.needs,
         evaluate=evaluate,
         options=plan.options,
     )

@@ -16,11 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..sample import Dataset
 from ..store import Output
 from . import metrics
 from .agreement import join
-from .base import Inputs, Measure, Need, Protocol, Skip, word
+from .base import Inputs, Measure, Need, Protocol, word
 from .heads import predict_views
 from .linear_probe import by_type
 from .outcomes import Usable, finite, usable
@@ -87,11 +86,6 @@ def linear_probe_arniqa(splits: str = "70/10/20", keep_padding: bool = True) -> 
     if splits == "80/20" or not (files or keep_padding):
         raise ValueError("it needs a validation part; keep_padding goes with a folder of splits")
 
-    def needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
-        if why := plan.refuses(dataset):
-            return Skip(why)
-        return (Need("features"),) if "features" in operations else Skip("gives no features")
-
     def evaluate(inputs: Inputs) -> list[Measure]:
         output = finite(inputs.outputs[Need("features")], "features are")
         parts = plan.of(inputs.dataset, inputs.seed)  # refuses those that leak
@@ -105,7 +99,7 @@ def linear_probe_arniqa(splits: str = "70/10/20", keep_padding: bool = True) -> 
         version="1",
         summary="ridge as ARNIQA's authors evaluate: no scaling, one alpha for all splits",
         headline="srcc",
-        needs=needs,
+        needs=plan.needs,
         evaluate=evaluate,
         options=plan.options | ({} if keep_padding else {"keep_padding": False}),
     )
@@ -158,6 +152,3 @@ def _impossible(found: Usable, parts: Sequence[RowSplit]) -> str | None:
     if any(len(part) == 0 for split in parts for part in split):
         return "a part of a split is without any sample that can be used"
     return None if vary(found.values) else "features do not vary"
-
-
-LINEAR_PROBE_ARNIQA = linear_probe_arniqa()

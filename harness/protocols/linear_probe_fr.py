@@ -73,11 +73,9 @@ def linear_probe_fr(splits: str = "70/10/20", n_splits: int = 10) -> Protocol:
     plan = SplitPlan(splits, n_splits)
 
     def needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
-        if why := plan.refuses(dataset):
-            return Skip(why)
-        if not any(s.reference for s in dataset.samples):
-            return Skip("the dataset has no references")
-        return (Need("features"),) if "features" in operations else Skip("gives no features")
+        if any(s.reference for s in dataset.samples):
+            return plan.needs(operations, dataset)
+        return Skip(plan.refuses(dataset) or "the dataset has no references")
 
     def evaluate(inputs: Inputs) -> list[Measure]:
         output = finite(inputs.outputs[Need("features")], "features are")

@@ -197,14 +197,6 @@ class SharedRidge:
         return moments(self._x, self._y, samples, self._threads, origin)
 
 
-def fit_path(
-    x: Features, y: np.ndarray, alphas: np.ndarray, *, standardize: bool = True
-) -> RidgePath:
-    """The fits of ``x [n, d]`` or ``[n, V, d]``, ``y [n]`` for every alpha (> 0)."""
-    shared = SharedRidge(x, y, alphas, standardize=standardize)
-    return shared.path(np.ones(len(x), bool))
-
-
 def _varies(sd: np.ndarray, means: np.ndarray, n: float) -> np.ndarray:
     """Which features vary by more than rounding; the others are dropped."""
     varies: np.ndarray = sd > n * np.finfo(float).eps * np.abs(means)

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..sample import Dataset
+from .base import Need, Skip
 from .split_files import fingerprint
 from .splits import OFFICIAL, RANDOM, Split, has_official, splits_of
 
@@ -56,6 +57,12 @@ class SplitPlan:
         if self.splits == OFFICIAL and not has_official(dataset.samples):
             return "the owners give no training and test part"
         return None
+
+    def needs(self, operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+        """Features, of a dataset that these splits apply to."""
+        if why := self.refuses(dataset):
+            return Skip(why)
+        return (Need("features"),) if "features" in operations else Skip("gives no features")
 
     def of(self, dataset: Dataset, seed: int) -> tuple[Split, ...]:
         return splits_of(dataset, self.splits, seed, self.n_splits)

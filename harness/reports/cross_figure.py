@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .across import Across
 from .cross import Panel, panels
-from .style import INK, MUTED, PAPER, Picture, finish, short, style, two_decimals
+from .heat import heat
+from .style import INK, MUTED, Picture, finish, short, style
 
 _ABREAST = 3  # panels in a line
 
@@ -58,25 +58,14 @@ def _heat_maps(across: Across, shown: tuple[Panel, ...]) -> Picture:
 def _heat_map(axes: Axes, panel: Panel, left: bool, bottom: bool) -> None:
     """Draw one model; datasets are named where the panel is at the ``left``, at the ``bottom``."""
     values = np.array(panel.values, dtype=float)
-    sns.heatmap(
+    heat(
+        axes,
         values,
-        ax=axes,
-        vmin=0,
-        vmax=1,
-        cmap=sns.light_palette("#0b3c5d", as_cmap=True),
-        annot=np.vectorize(two_decimals)(values),
-        fmt="",
-        annot_kws={"fontsize": 8},
-        linewidths=1,
-        linecolor=PAPER,
-        xticklabels=[short(name) for name in panel.test] if bottom else False,
-        yticklabels=[short(name) for name in panel.train] if left else False,
-        cbar=False,
+        values,
+        [short(name) for name in panel.test] if bottom else False,
+        [short(name) for name in panel.train] if left else False,
+        8,
     )
-    for text, shade in zip(axes.texts, values[np.isfinite(values)], strict=True):
-        text.set_color("#fefefe" if shade > 0.66 else "#000000")  # the better contrast
-    axes.grid(visible=False)
-    axes.tick_params(length=0)
     axes.set_xticklabels(axes.get_xticklabels(), rotation=40, ha="right", rotation_mode="anchor")
     axes.tick_params(axis="y", rotation=0)
     color = MUTED if panel.entry.set_apart else INK

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -18,6 +17,7 @@ from .entries import Entry
 from .fraction_figure import fraction_figure
 from .fractions import has_curve
 from .groups import RANKED_BY, Group
+from .heat import heat
 from .layout import number
 from .matrix import Matrix, type_matrix
 from .rank_figure import rank_figure
@@ -33,7 +33,6 @@ from .style import (
     finish,
     short,
     style,
-    two_decimals,
 )
 from .tables import RATIO, areas
 
@@ -156,26 +155,7 @@ def _heat_map(group: Group, matrix: Matrix) -> Picture:
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     shades = values / np.array(matrix.scales)
-    sns.heatmap(
-        shades,
-        ax=axes,
-        vmin=0,
-        vmax=1,
-        cmap=sns.light_palette("#0b3c5d", as_cmap=True),
-        annot=np.vectorize(two_decimals)(values),
-        fmt="",
-        annot_kws={"fontsize": 7},
-        linewidths=1,
-        linecolor=PAPER,
-        xticklabels=models,
-        yticklabels=matrix.types,
-        cbar=False,
-    )
-    for text, shade in zip(axes.texts, shades[np.isfinite(shades)], strict=True):
-        text.set_color("#fefefe" if shade > 0.66 else "#000000")  # the better contrast
-        text.set_in_layout(False)  # it lies inside its cell; measuring hundreds takes long
-    axes.grid(visible=False)
-    axes.tick_params(length=0)
+    heat(axes, values, shades, models, matrix.types, 7)
     axes.xaxis.tick_top()
     axes.set_xticklabels(models, rotation=40, ha="left", rotation_mode="anchor")
     axes.set_yticklabels(matrix.types, rotation=0)

@@ -16,11 +16,10 @@ from harness.protocols import split_files
 from harness.protocols.base import Inputs, Measure, Need, Skip
 from harness.protocols.linear_probe_arniqa import (
     ALPHAS,
-    LINEAR_PROBE_ARNIQA,
     arniqa_procedure,
     linear_probe_arniqa,
 )
-from harness.protocols.ridge import fit_path
+from harness.protocols.ridge import SharedRidge
 from harness.protocols.splits import content_splits
 from harness.sample import Dataset
 from harness.store import Output
@@ -87,7 +86,8 @@ def test_the_official_figures(
             srcc = stats.spearmanr(scores[part], labels[test][part]).statistic
             assert srcc == pytest.approx(expected, abs=close)
     # The published regressors: all images, that alpha.
-    path = fit_path(features, labels, np.array([done.alpha]), standardize=False)
+    ridge = SharedRidge(features, labels, np.array([done.alpha]), standardize=False)
+    path = ridge.path(np.ones(len(features), bool))
     expected = golden["coefficients_all_data"]
     np.testing.assert_allclose(path.coefficients[0], expected, atol=1e-8 * np.abs(expected).max())
     intercept = path.label_mean - path.coefficients[0] @ path.feature_means
@@ -122,6 +122,7 @@ def sklearn_predict(
     return model.predict(features[test].reshape(-1, 8).astype(float)).reshape(-1, 2).mean(axis=1)
 
 
+LINEAR_PROBE_ARNIQA = linear_probe_arniqa()
 MEASURED = (*("srcc", "srcc_mean", "srcc_split_sd", "plcc", "plcc_mean", "plcc_split_sd", "alpha"),)
 
 

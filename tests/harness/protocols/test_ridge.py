@@ -14,11 +14,17 @@ from sklearn.preprocessing import StandardScaler
 
 from harness.executors.threads import one_thread
 from harness.protocols.heads import predict_views
-from harness.protocols.ridge import SharedRidge, fit_path
+from harness.protocols.ridge import RidgePath, SharedRidge
 from harness.protocols.rows import Rows
 from harness.protocols.shifted import solve_shifted
 
 ALPHAS = np.geomspace(1e-3, 1e3, 25)
+
+
+def fit_path(
+    x: np.ndarray, y: np.ndarray, alphas: np.ndarray, *, standardize: bool = True
+) -> RidgePath:
+    return SharedRidge(x, y, alphas, standardize=standardize).path(np.ones(len(x), bool))
 
 
 def reference(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
