@@ -49,7 +49,8 @@ def as_text(rows: Iterable[Row], width: int = PIPED, color: bool = False) -> str
     for found in groups:
         if not found.entries and any(NOT_APPLICABLE in entry.marks for entry in found.absent):
             # A protocol that was not meant for this dataset; the page lists the models.
-            why = "; ".join(dict.fromkeys(entry.reason or "" for entry in found.absent))
+            unmet = [entry for entry in found.absent if NOT_APPLICABLE in entry.marks]
+            why = "; ".join(dict.fromkeys(entry.reason or "" for entry in unmet))
             unfit.append(f"not applicable: {found.key.dataset} · {found.study}: {why}")
             continue
         for table in tables(found):

@@ -112,6 +112,13 @@ def test_the_terminal_is_never_too_narrow(rows: list[Row], width: int) -> None:
     assert ("Left out, for want of width: PLCC" in text) == (width < 120)
 
 
+def test_a_protocol_that_does_not_apply_is_a_line_of_its_own(row: MakeRow) -> None:
+    unfit = {"value": None, "marks": ("not applicable",), "reason": "it has no labels"}
+    absent = {"value": None, "marks": (), "reason": "no weights; to get it: fetch b"}
+    text = as_text([row("a", "d", "p", **unfit), row("b", "d", "p", **absent)])
+    assert "not applicable: d · p: it has no labels\n" in text
+
+
 def test_the_terminal_takes_names_as_text(row: MakeRow) -> None:
     text = as_text([row("[bold red]x[/]", "d", "p"), row(":smile:", "d", "p")])
     assert "[bold red]x[/]" in text
