@@ -87,7 +87,7 @@ def fetch(
 
 def _terms(spec: Spec, offer: Offer) -> list[str]:
     """What to know before anything is downloaded."""
-    from .datasets.fetch import gigabytes
+    from .download import readable
 
     pinned = "" if offer.pinned else f" (not pinned: today's {offer.hub.revision})"
     return [
@@ -97,7 +97,7 @@ def _terms(spec: Spec, offer: Offer) -> list[str]:
         f"homepage  {spec.homepage}",
         f"from      {offer.address}",
         f"revision  {offer.commit}{pinned}",
-        f"download  {gigabytes(offer.size)}",
+        f"download  {readable(offer.size)}",
     ]
 
 

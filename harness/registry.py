@@ -25,7 +25,7 @@ from .model import Family, Model, ModelCard, Unavailable, operations
 if TYPE_CHECKING:
     from .protocols.base import Comparison, Protocol
 
-Group = Literal["models", "datasets", "protocols", "degradations", "commands"]
+Group = Literal["models", "datasets", "protocols", "degradations", "weights", "commands"]
 
 
 class UnknownName(ValueError):

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from . import records
 from .atomic import write_atomic
+from .cache import default_cache
 from .comparing import compare
 from .errors import count
 from .evaluate import Context, Evaluated, Published, evaluate
@@ -178,13 +179,6 @@ def _refuse_one_place_for_two(jobs: Sequence[Job]) -> None:
                 f"two results would be stored as {path}: leave one out, or give one of the models "
                 "or datasets another name"
             )
-
-
-def default_cache() -> Path:
-    """``$IQA_EVAL_CACHE``, or ``iqa-eval`` in the user's cache folder."""
-    if chosen := os.environ.get("IQA_EVAL_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "iqa-eval"
 
 
 def cores() -> int:

@@ -109,11 +109,12 @@ def write(labels: PseudoLabels, path: Path = _FILE) -> None:
 
 def compute_scores() -> tuple[dict[str, tuple[float, ...]], str]:
     """The four scores of every pair of the full plan, through ordinary cells; minutes."""
+    from harness.cache import default_cache
     from harness.cells import make_cell
     from harness.extract import Task
     from harness.images import DecodePolicy
     from harness.registry import load_model
-    from harness.runner import cores, default_cache
+    from harness.runner import cores
     from harness.stage import Settings, compute_tasks
     from harness.store import Store
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from .. import download as http
 from ..errors import one_line
 from .spec import HubFile, Spec
 from .unpack import unpack
@@ -84,36 +84,20 @@ def download(offer: Offer, path: Path) -> str:
     Raises ConnectionError if the transfer breaks off (what has come is kept), OSError for too
     little disk space or for bytes that are not what the hub says (they are removed).
     """
-    # The hub's own hf_hub_download starts anew after a kill, which may cost hours here.
-    from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers
 
-    have = path.stat().st_size if path.exists() else 0
-    if have > offer.size:  # no part of it
-        path.unlink()
-        have = 0
     # The archive, and about as much again for what is in it.
-    needed, free = 2 * offer.size - have, shutil.disk_usage(path.parent).free
-    if free < needed:
-        raise OSError(
-            f"{path.parent} has {gigabytes(free)} free; fetching takes {gigabytes(needed)}: "
-            "make room, or name another folder with --to"
+    http.require_room(path.parent, 2 * offer.size - http.held(path, offer.size), "--to")
+    try:
+        http.download(
+            offer.address,
+            path,
+            size=offer.size,
+            shown=offer.hub.file,
+            headers=build_hf_headers(),
         )
-    with path.open("ab") as file:
-        try:
-            http_get(
-                offer.address,
-                file,
-                resume_size=have,
-                headers=build_hf_headers(),
-                expected_size=offer.size,
-                displayed_filename=offer.hub.file,
-            )
-        except Exception as error:
-            raise ConnectionError(
-                f"{offer.address}: the transfer broke off: {one_line(error)}; "
-                "what has come is kept: run again to go on"
-            ) from error
+    except ConnectionError as error:
+        raise ConnectionError(f"{error}; what has come is kept: run again to go on") from error
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if offer.sha256 not in (None, sha256):
@@ -131,8 +115,3 @@ def _note(offer: Offer, sha256: str, path: Path) -> None:
         "date": datetime.now(UTC).date().isoformat(),
     }
     path.write_text(json.dumps(note, indent=2) + "\n")
-
-
-def gigabytes(size: int) -> str:
-    """``size`` bytes for people to read."""
-    return f"{size / 1e9:.2f} GB" if size >= 1e7 else f"{size / 1e6:.2f} MB"

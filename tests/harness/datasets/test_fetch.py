@@ -18,7 +18,6 @@ from filelock import FileLock
 from typer.testing import CliRunner
 
 from harness import data_command
-from harness.datasets import fetch as fetching
 from harness.datasets.fetch import NOTE, ask, download, fetch
 from harness.datasets.layout import Folder
 from harness.datasets.spec import Entry, HubFile, Listing, Spec
@@ -342,7 +341,7 @@ def test_a_longer_file_is_no_part_of_it(hub, tmp_path):
 def test_too_little_room_is_said_before_the_download(hub, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     full = usage._replace(free=int(1.5 * len(hub.data)))
-    monkeypatch.setattr(fetching.shutil, "disk_usage", lambda _: full)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
     with pytest.raises(OSError, match=r"free; fetching takes .* make room, or name another"):
         fetch(spec(), ask(HUB), tmp_path / "to" / "SET")
     assert not (tmp_path / "to" / "SET").exists()
