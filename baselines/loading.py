@@ -12,7 +12,6 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.model import Unavailable
@@ -76,20 +75,20 @@ def refuse(model: str, options: Iterable[str], known: Iterable[str] = ()) -> Non
 
 
 def usable_device(name: str) -> torch.device:
-    """The torch device called ``name``; ValueError if there is no such thing here."""
+    """The torch device called ``name``; ValueError if there is no such thing here.
+
+    On CUDA, convolutions are then computed in float32, and not with the 10 bits of TF32.
+    """
     import torch
 
     try:
-        return torch.empty(0, device=name).device
+        device = torch.empty(0, device=name).device
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"device {name!r} cannot be used here: {reason}") from None
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    if device.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False
+    return device
 
 
 def tensors_sha256(tensors: Mapping[str, torch.Tensor]) -> str:

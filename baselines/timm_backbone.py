@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from harness.file_hashes import file_sha256
 from harness.model import Family, ModelCard, TrainedOn, Weights
 
-from .loading import closest, file_sha256, only_what_is_here, refuse, tensors_sha256
+from .loading import closest, only_what_is_here, refuse, tensors_sha256
+from .state_dict import read_state_dict
 from .timm_encoder import TimmEncoder, create, max_pixels
-
-if TYPE_CHECKING:
-    import torch
 
 # Tags of weights that speak of ImageNet and of nothing else.
 _IMAGENET = re.compile(
@@ -81,9 +80,7 @@ def _known(name: str, weights: str | None) -> None:
 
 def _read_into(net: Any, path: Path) -> Weights:
     """Load the state dict at ``path`` into ``net``; every parameter must be there."""
-    if not path.is_file():
-        raise ValueError(f"weights {path}: no such file")
-    tensors = _read(path)
+    tensors = read_state_dict(path)
     config = net.pretrained_cfg
     heads = config["classifier"] or ()
     heads = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
@@ -94,25 +91,6 @@ def _read_into(net: Any, path: Path) -> Weights:
         first = str(error).splitlines()[1].strip()
         raise ValueError(f"weights {path}: not those of this network: {first[:160]}") from None
     return Weights(path.name, file_sha256(path), license="not stated")
-
-
-def _read(path: Path) -> dict[str, torch.Tensor]:
-    import safetensors.torch
-    import torch
-
-    try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
-        raise ValueError(f"weights {path}: cannot be read as a state dict: {reason}") from None
-    for key in ("state_dict", "model"):
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
-    if not isinstance(found, dict) or not all(isinstance(v, torch.Tensor) for v in found.values()):
-        raise ValueError(f"weights {path}: it holds no state dict")
-    return found
 
 
 def _of_the_hub(net: Any) -> Weights:

@@ -1,7 +1,6 @@
 """Loading without the network, and the helpers that the adapters share."""
 
 import contextlib
-import hashlib
 import logging
 import socket
 import subprocess
@@ -14,7 +13,6 @@ import torch
 
 from baselines.loading import (
     closest,
-    file_sha256,
     only_what_is_here,
     refuse,
     tensors_sha256,
@@ -125,12 +123,6 @@ def test_devices():
     with pytest.raises(ValueError, match="device 'abacus' cannot be used here") as caught:
         usable_device("abacus")
     assert "\n" not in str(caught.value)
-
-
-def test_file_hash(tmp_path):
-    path = tmp_path / "f"
-    path.write_bytes(b"weights")
-    assert file_sha256(path) == hashlib.sha256(b"weights").hexdigest()
 
 
 def test_tensor_hash_sees_names_types_shapes_and_values_but_not_order():
