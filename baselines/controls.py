@@ -31,7 +31,7 @@ class Constant:
     """Gives every image the same score."""
 
     def __init__(self) -> None:
-        self.card = _card("constant", "the same score for every image")
+        self.card = _card("constant", "the same score for every image", coverage="nothing")
 
     def score(self, images: Images) -> torch.Tensor:
         """``float64 [N]`` of zeros."""
@@ -44,7 +44,8 @@ class Luminance:
     """Brighter is better: what a label that follows brightness looks like."""
 
     def __init__(self) -> None:
-        self.card = _card("luminance", "mean luma (Rec. 601): brighter is better")
+        summary = "mean luma (Rec. 601): brighter is better"
+        self.card = _card("luminance", summary, coverage="the whole image")
 
     def score(self, images: Images) -> torch.Tensor:
         """``float64 [N]`` in [0, 255]: mean luma."""

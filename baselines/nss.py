@@ -46,6 +46,7 @@ class Brisque:
             license="Apache-2.0",
             paper="Mittal et al., IEEE TIP 2012, doi:10.1109/TIP.2012.2214050",
             trained_on=(),
+            coverage="the whole image, at full and at half size",
             requires=("scipy",),
             precision="float64",
             max_pixels=64_000_000,  # about 60 bytes of memory each

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.model import Family, Images, ModelCard, TrainedOn, Weights
 
 from .loading import closest, only_what_is_here, refuse, tensors_sha256, usable_device
+from .seen import ARNIQA_TYPES, IMAGENET, KADIS
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +44,8 @@ _LABELLED = {
     **dict.fromkeys(("maniqa-kadid", "topiq_fr"), "kadid10k"),
     **dict.fromkeys(("maniqa-pipal", "topiq_fr-pipal"), "pipal"),
 }
+# Sets of ARNIQA's regressors that pyiqa calls otherwise.
+_REGRESSORS = {"koniq": "koniq10k", "tid": "tid2013", "kadid": "kadid10k"}
 
 
 class _Metric:
@@ -151,23 +154,36 @@ def _options(net: Any) -> set[str]:
 
 
 def _card(name: str, metric: Any) -> ModelCard:
-    hand_made = name in HAND_MADE
-    seen: tuple[TrainedOn, ...] | None = () if hand_made else None
-    if name in _LABELLED:
-        labelled = TrainedOn(_LABELLED[name], role="labels", component="head")
-        seen = (labelled, TrainedOn("imagenet"))
-    summary = f"{type(metric.net).__name__} as pyiqa computes it"
+    hand_made, net = name in HAND_MADE, metric.net
+    arniqa = type(net).__name__ == "ARNIQA"
+    # Its views are those of the authors' model for whole images, halved by another filter.
+    coverage = "the whole image, at full and at half size" if arniqa else ""
+    if hand_made and not getattr(net, "crop_border", 0):
+        coverage = "the whole image"
+    summary = f"{type(net).__name__} as pyiqa computes it"
     return ModelCard(
         name=f"pyiqa:{name}",
         version="1",
         mode=metric.metric_mode,
         summary=f"{summary}, negated: there, lower is better" if metric.lower_better else summary,
         license="PolyForm-Noncommercial-1.0.0 (library)",
-        weights=() if hand_made else (_weights(name, metric.net),),
-        trained_on=seen,
+        weights=() if hand_made else (_weights(name, net),),
+        trained_on=() if hand_made else _trained_on(name, net),
+        trained_degradations=ARNIQA_TYPES if arniqa else (),
+        coverage=coverage,
         # NSS metrics read .mat files through SciPy; the largest models are of transformers.
         requires=("pyiqa",) if name in OFFLINE else ("pyiqa", "scipy", "transformers"),
     )
+
+
+def _trained_on(name: str, net: Any) -> tuple[TrainedOn, ...] | None:
+    """What is certain: of ARNIQA, by the regressor that it holds, and of those in _LABELLED."""
+    if type(net).__name__ == "ARNIQA":
+        dataset = _REGRESSORS.get(net.regressor_dataset, net.regressor_dataset)
+        return (*KADIS, *IMAGENET, TrainedOn(dataset, role="labels", component="head"))
+    if name in _LABELLED:
+        return (TrainedOn(_LABELLED[name], role="labels", component="head"), *IMAGENET)
+    return None
 
 
 def _weights(name: str, net: Any) -> Weights:

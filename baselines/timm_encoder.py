@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.model import Images, ModelCard
@@ -28,9 +29,11 @@ class TimmEncoder:
         from timm.data import resolve_model_data_config
 
         config = resolve_model_data_config(net)
-        self.net, self.card = net.eval().requires_grad_(False), card
+        self.net = net.eval().requires_grad_(False)
         self.mean, self.std = (torch.tensor(config[k]).view(3, 1, 1) for k in ("mean", "std"))
         self.patch = patch_side(net)
+        padded = f", padded to whole patches of {self.patch} pixels" if self.patch > 1 else ""
+        self.card = replace(card, coverage=f"the whole image{padded}")
         self.to(device)
 
     def to(self, device: str) -> TimmEncoder:

@@ -15,7 +15,10 @@ OURS = ("harness", "probes", "baselines")
 ARROWS = {
     "harness": (),
     "probes": ("harness",),
-    "baselines": ("harness.model", "harness.sample", "probes.degradations", "probes.masks"),
+    "baselines": (
+        *("harness.model", "harness.sample", "harness.weights", "harness.file_hashes"),
+        *("probes.degradations", "probes.masks"),
+    ),
 }
 
 

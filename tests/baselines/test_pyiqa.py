@@ -80,6 +80,77 @@ def test_cards(pyiqa):
     assert set(OFFLINE) >= HAND_MADE
 
 
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in sorted(HAND_MADE)],
+)
+def test_hand_made_metrics_see_every_corner_as_their_cards_say(pyiqa, pair, name):
+    model = FAMILY.load(name)
+    assert model.card.coverage == "the whole image"
+    photo, noisy = pair
+    images = [noisy]
+    for top, left in ((0, 0), (0, -16), (-16, 0), (-16, -16)):
+        image = noisy.clone()
+        rows, columns = slice(top, top + 16 or None), slice(left, left + 16 or None)
+        image[:, rows, columns] = 255 - image[:, rows, columns]
+        images.append(image)
+    values = (
+        model.score(images)
+        if model.card.mode == "NR"
+        else model.score_pair(images, [photo] * len(images))
+    )
+    assert (values[1:] != values[0]).all()
+
+
+def test_a_border_that_is_cut_off_is_not_called_seen(pyiqa):
+    assert FAMILY.load("psnr", crop_border=4).card.coverage == ""
+
+
+ARNIQA_SETS = {
+    "arniqa": "koniq10k",
+    "arniqa-live": "live",
+    "arniqa-csiq": "csiq",
+    "arniqa-tid": "tid2013",
+    "arniqa-kadid": "kadid10k",
+    "arniqa-clive": "clive",
+    "arniqa-flive": "flive",
+    "arniqa-spaq": "spaq",
+}
+
+
+@pytest.fixture
+def arniqa(pyiqa, monkeypatch):
+    """pyiqa's ARNIQA, of which only the reading of its files is replaced."""
+    import torchvision
+    from pyiqa.archs import arniqa_arch as arch
+
+    backbone = torchvision.models.resnet50
+    monkeypatch.setattr(arch.torchvision.models, "resnet50", lambda **_: backbone())
+    encoder = torch.nn.Sequential(*list(backbone().children())[:-1]).state_dict()
+    state = {f"model.{key}": value for key, value in encoder.items()}
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: state)
+    monkeypatch.setattr(arch, "load_file_from_url", lambda *_, **__: "regressor")
+    monkeypatch.setattr(torch.jit, "load", lambda *_, **__: torch.nn.Linear(4096, 1))
+
+
+def test_arniqa_says_what_its_encoder_and_its_regressor_have_seen(arniqa, pyiqa):
+    named = {name for name in pyiqa.list_models() if name.startswith("arniqa")}
+    assert named == set(ARNIQA_SETS)
+    for name in ("arniqa", "arniqa-live", "arniqa-tid", "arniqa-kadid"):
+        card = FAMILY.load(name).card
+        seen = {(t.dataset, t.role, t.component) for t in card.trained_on}
+        assert seen == {
+            ("kadis700k", "images", "encoder"),
+            ("imagenet", "images", "encoder"),
+            (ARNIQA_SETS[name], "labels", "head"),
+        }
+        assert card.coverage == "the whole image, at full and at half size"
+        assert "jpeg2000" in card.trained_degradations
+    # The regressor counts, not the name.
+    card = FAMILY.load("arniqa", regressor_dataset="tid").card
+    assert [t.dataset for t in card.trained_on if t.component == "head"] == ["tid2013"]
+
+
 def test_parameters_are_hashed_also_where_they_hide_in_attributes(pyiqa, tmp_path, pair):
     from scipy.io import savemat
 
