@@ -146,6 +146,9 @@ def run(
     protocols: Annotated[list[str] | None, typer.Option("--protocols", help="Names.")] = None,
     out: Out = Path("results/run"),
     root: Annotated[Path | None, typer.Option(help="Folder of the datasets' images.")] = None,
+    model_option: Annotated[
+        list[str] | None, typer.Option(help="MODEL.NAME=VALUE, e.g. arniqa.head=koniq10k.")
+    ] = None,
     dataset_option: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE, for the datasets, e.g. better=lower.")
     ] = None,
@@ -160,26 +163,27 @@ def run(
     retry_failed: Annotated[bool, typer.Option(help="Try recorded failures again.")] = False,
 ) -> None:
     """Run models × datasets × protocols; write records, tables, figures and a page."""
-    from .suite import make_suite, read_suite
+    from .suite import Suite, make_suite, read_suite
 
     given = {"models": names(models), "datasets": names(datasets), "protocols": names(protocols)}
     if suite is not None:
-        others = (*given.values(), root, seed, dataset_option, protocol_option)
+        others = (*given.values(), root, seed, model_option, dataset_option, protocol_option)
         if any(other not in (None, []) for other in others):
             _fail("a suite file names models, datasets, protocols, options, seed and roots itself")
         plan = read_suite(suite)
     else:
         if not given["models"] or not given["datasets"]:
             _fail("name --models and --datasets, or give a suite file")
-        content: dict[str, Any] = {k: v for k, v in given.items() if v}
         at = {"root": str(root)} if root else {}
-        content["datasets"] = [
-            {"name": n, **at, **options(dataset_option)} for n in given["datasets"]
-        ]
-        if given["protocols"]:
-            content["protocols"] = [
-                {"name": n, **options_of(n, protocol_option)} for n in given["protocols"]
-            ]
+        usual = Suite.model_fields["protocols"].default
+        given["protocols"] = given["protocols"] or [named.name for named in usual]
+        of_models = options_of("model", given["models"], model_option)
+        of_protocols = options_of("protocol", given["protocols"], protocol_option)
+        content = {
+            "models": [{"name": n, **of_models[n]} for n in given["models"]],
+            "datasets": [{"name": n, **at, **options(dataset_option)} for n in given["datasets"]],
+            "protocols": [{"name": n, **of_protocols[n]} for n in given["protocols"]],
+        }
         plan = make_suite("run", {**content, "seed": seed or 0})
     show(plan, out, workers=workers, device=device, cache=cache, retry_failed=retry_failed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -12,21 +13,41 @@ def names(values: list[str] | None) -> list[str]:
 
 def options(values: list[str] | None) -> dict[str, Any]:
     """``NAME=VALUE`` → options; values are read as YAML scalars (true, 3, text)."""
-    import yaml
-
     found = {}
     for text in values or ():
         name, equals, value = text.partition("=")
-        if not equals:
+        if not (name and equals):
             raise ValueError(f"--option {text!r}: write NAME=VALUE")
-        found[name] = yaml.safe_load(value)
+        found[name] = _value(text, value)
     return found
 
 
-def options_of(protocol: str, values: list[str] | None) -> dict[str, Any]:
-    """Those of PROTOCOL.NAME=VALUE that are the protocol's."""
+def options_of(
+    kind: str, known: Iterable[str], values: list[str] | None
+) -> dict[str, dict[str, Any]]:
+    """``THING.NAME=VALUE`` → the options of each of ``known``, the run's things of a ``kind``.
+
+    Names of models hold dots too: that of the option follows the last one before the "=".
+    """
+    found: dict[str, dict[str, Any]] = {name: {} for name in known}
     for text in values or ():
-        if "." not in text.partition("=")[0]:
-            raise ValueError(f"--protocol-option {text!r}: write PROTOCOL.NAME=VALUE")
-    start = f"{protocol}."
-    return options([v.removeprefix(start) for v in values or () if v.startswith(start)])
+        left, equals, value = text.partition("=")
+        thing, _, option = left.rpartition(".")
+        if not (thing and option and equals):
+            raise ValueError(f"--{kind}-option {text!r}: write {kind.upper()}.NAME=VALUE")
+        if thing not in found:
+            has = ", ".join(found) or "none"
+            raise ValueError(
+                f"--{kind}-option {text!r}: no {kind} {thing!r} is run here, but {has}"
+            )
+        found[thing][option] = _value(text, value)
+    return found
+
+
+def _value(text: str, value: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ValueError(f"{text!r}: the value cannot be read; put it in quotes: '\"…\"'") from None

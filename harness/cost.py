@@ -96,7 +96,7 @@ def _at(
     device: str,
     seconds: float,
 ) -> Iterator[Cost]:
-    calls = {batch: _call(model, operation, width, height, batch) for batch in batches}
+    calls = {batch: _Call(model, operation, width, height, batch) for batch in batches}
     # Memory first, in processes of their own: here, the first call leaves some behind.
     peaks = {batch: _forked_peak(calls[batch]) for batch in batches if device == "cpu"}
     counts: Counts | None = None
@@ -104,8 +104,9 @@ def _at(
         about = (model.card.name, operation, width, height, batch)
         try:
             if counts is None:
-                one = _call(model, operation, width, height, 1)
+                one = _Call(model, operation, width, height, 1)
                 one()  # a network may be made when it is first needed
+                one.renew()
                 counts = count(model, one)
             speed = _speed(call, batch, torch.device(device), seconds, peaks.get(batch))
         except Exception as error:  # whatever an adapter raises at this size
@@ -120,25 +121,27 @@ def _remark(counts: Counts) -> str | None:
     return None if counts.parameters else "no parameters of torch"
 
 
-def _call(model: Any, operation: str, width: int, height: int, batch: int) -> Callable[[], object]:
-    """The operation on random images; the same ones each time."""
-    generator = torch.Generator().manual_seed(0)
+class _Call:
+    """The operation on random images, the same for each model."""
 
-    def images() -> list[torch.Tensor]:
-        shape = (batch, 3, height, width)
-        return list(torch.randint(256, shape, generator=generator, dtype=torch.uint8))
+    def __init__(self, model: Any, operation: str, width: int, height: int, batch: int) -> None:
+        self._run = getattr(model, operation)
+        self._generator = torch.Generator().manual_seed(0)
+        shape = (2 if operation in PAIR_OPERATIONS else 1, batch, 3, height, width)
+        self._pixels = torch.empty(shape, dtype=torch.uint8)
+        self.renew()
 
-    inputs = [images() for _ in range(2 if operation in PAIR_OPERATIONS else 1)]
+    def renew(self) -> None:
+        """Draw other images: a model may remember what it made of the last ones."""
+        self._pixels.random_(256, generator=self._generator)
 
-    def call() -> object:
+    def __call__(self) -> object:
         with torch.inference_mode():
-            return getattr(model, operation)(*inputs)
-
-    return call
+            return self._run(*map(list, self._pixels))
 
 
 def _speed(
-    call: Callable[[], object],
+    call: _Call,
     batch: int,
     device: torch.device,
     seconds: float,
@@ -149,6 +152,7 @@ def _speed(
         torch.cuda.reset_peak_memory_stats(device)
     times: list[float] = []
     while len(times) < _LEAST_CALLS or sum(times) < seconds:
+        call.renew()
         start = _now(device)
         call()
         times.append(_now(device) - start)

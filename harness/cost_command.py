@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .cli_options import options_of
+
 if TYPE_CHECKING:
     from .cost import Cost
 
@@ -22,15 +24,19 @@ def cost(
         list[str] | None, typer.Option(help="WIDTHxHEIGHT; repeat. Default: 224x224, 512x384.")
     ] = None,
     batch: Annotated[str, typer.Option(help="Images at once, e.g. 1,8,32")] = "1,8,32",
+    model_option: Annotated[
+        list[str] | None, typer.Option(help="MODEL.NAME=VALUE, e.g. arniqa.variant=whole.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="A CSV file for the numbers.")] = None,
 ) -> None:
     """Measure parameters, MACs, speed and memory. Exit code 1 if a model could not be measured."""
     sizes = [_size(text) for text in size or ("224x224", "512x384")]
     batches = [_positive(text, "--batch", "1,8,32") for text in batch.split(",")]
+    given = options_of("model", models, model_option)
     rows, failed = [], False
     for name in models:
-        found, problem = _measure(name, sizes, batches, device)
+        found, problem = _measure(name, given[name], sizes, batches, device)
         if problem is not None:
             typer.echo(f"{name}: {problem}", err=True)
         failed |= problem is not None or any(each.counts is None for each in found)
@@ -43,7 +49,11 @@ def cost(
 
 
 def _measure(
-    name: str, sizes: list[tuple[int, int]], batches: list[int], device: str
+    name: str,
+    options: dict[str, Any],
+    sizes: list[tuple[int, int]],
+    batches: list[int],
+    device: str,
 ) -> tuple[list[Cost], str | None]:
     """Costs of one model, or why there are none: another model may still be measured."""
     from .cost import cost
@@ -52,7 +62,7 @@ def _measure(
     from .registry import BrokenPlugin, load_model
 
     try:
-        return cost(load_model(name), sizes, batches, device), None
+        return cost(load_model(name, **options), sizes, batches, device), None
     except (Unavailable, BrokenPlugin, ValueError) as error:
         return [], message(error)
 

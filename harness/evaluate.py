@@ -61,7 +61,8 @@ def evaluate(
             for need, output in outputs.items()
         }
     others = {n.dataset: job.dataset_of(n) for n in outputs or () if n.dataset is not None}
-    rows = tuple(row(job, measure, context, device, others) for measure in measures)
+    head = outputs is None or any(need.operation != "features" for need in outputs)
+    rows = tuple(row(job, measure, context, device, others, head=head) for measure in measures)
     warned = {i: why for o in (outputs or {}).values() for i, why in o.warnings.items()}
     record = records.Record(rows, failures, job.model_slug, job.protocol_slug, warned)
     # Comparisons are of SRCCs: what has another headline, such as an AUC, takes no part.
@@ -113,9 +114,18 @@ def nothing(job: Job, reason: str) -> Measure:
 
 
 def row(
-    job: Job, m: Measure, context: Context, device: str, others: Mapping[str, Dataset]
+    job: Job,
+    m: Measure,
+    context: Context,
+    device: str,
+    others: Mapping[str, Dataset],
+    *,
+    head: bool = True,
 ) -> records.Row:
-    """The row of ``m``; ``others`` are the datasets it rests on besides the job's."""
+    """The row of ``m``; ``others`` are the datasets it rests on besides the job's.
+
+    ``head``: whether it rests on what a head of the model's own has learned.
+    """
     card = job.model.card if isinstance(job.model, Model) else None
     folder = context.folder
     if m.others is not None:
@@ -161,7 +171,7 @@ def row(
         seed=context.seed,
         published=None,
         published_source=None,
-        contamination=contamination(card, *involved) if card and data else "unknown",
+        contamination=contamination(card, *involved, head=head) if card and data else "unknown",
         marks=tuple(sorted(set(marks))),
         scores=records.write_scores(folder, m.scores) if folder and m.scores else None,
         reason=None if m.reason is None else without_folders(m.reason),

@@ -71,6 +71,7 @@ class ModelCard:
     the batch; only then are images of one size grouped. ``options`` are what the model was
     loaded with, as far as it changes values: ``load_model`` fills in the keyword arguments
     where an adapter leaves None; one that takes a file names its hash, not its path.
+    ``coverage`` says in words what the model sees of an image, "" where that is not certain.
     """
 
     name: str
@@ -83,6 +84,7 @@ class ModelCard:
     trained_on: tuple[TrainedOn, ...] | None = None
     trained_degradations: tuple[str, ...] = ()
     trained_masks: tuple[str, ...] = ()
+    coverage: str = ""
     requires: tuple[str, ...] = ()
     precision: str = "float32"
     batch_invariant: bool = False

@@ -39,12 +39,22 @@ class Plan:
 
     @property
     def groups(self) -> dict[str, list[Cell]]:
-        """The cells that a suite can measure, by the ``key`` of their protocol."""
+        """The cells that one suite each can measure, by their ``group``."""
         groups: dict[str, list[Cell]] = {}
         for cell in self.cells:
             if cell.protocol is not None and cell.protocol.name != COST and not self.missing(cell):
-                groups.setdefault(key("protocols", cell.protocol), []).append(cell)
+                groups.setdefault(self.group(cell), []).append(cell)
         return groups
+
+    def group(self, cell: Cell) -> str:
+        """The ``key`` of the protocol of ``cell``, with its dataset where that has a model apart.
+
+        A suite runs each model on each dataset, and that model is for this one alone.
+        """
+        assert cell.protocol is not None
+        method = self.paper.methods.get(cell.method)
+        apart = method is not None and cell.dataset in method.model_on
+        return key("protocols", cell.protocol) + (f" on {cell.dataset}" if apart else "")
 
     def identity(self, cell: Cell) -> Identity:
         """What tells the rows of ``cell``, which lacks nothing, from those of other cells."""

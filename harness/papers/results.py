@@ -46,13 +46,13 @@ def results(plan: Plan, seed: int, settings: Mapping[str, Any]) -> Iterator[Resu
         elif cell.protocol.name == COST:
             yield _cost(plan, cell, settings.get("device", "cpu"))
         else:
-            yield _of_rows(plan, cell, rows[key("protocols", cell.protocol)])
+            yield _of_rows(plan, cell, rows[plan.group(cell)])
 
 
 def _run(
     plan: Plan, cells: Sequence[Cell], seed: int, settings: Mapping[str, Any]
 ) -> tuple[Row, ...]:
-    """Run one protocol on all models and datasets of ``cells``, as one suite."""
+    """Run the protocol of ``cells`` on all their models and datasets, as one suite."""
     named: dict[str, dict[str, Named]] = {"models": {}, "datasets": {}, "protocols": {}}
     values: dict[tuple[str, ...], tuple[float, str]] = {}
     for cell in cells:

@@ -52,9 +52,13 @@ class _Facts(BaseModel):
 
 
 class Method(_Facts):
-    """What stands here for a method; without a model its numbers are published only."""
+    """What stands here for a method; without a model its numbers are published only.
+
+    ``model_on`` names datasets on which another model does, or the same with other options.
+    """
 
     model: Reference | None = None
+    model_on: dict[str, Reference] = {}
     protocol: Reference | None = None  # instead of the part's or the table's
     note: str = ""
 
@@ -112,6 +116,10 @@ class Paper(_Facts):
         if used != self.methods.keys():
             odd = sorted(used ^ self.methods.keys())[0]
             raise ValueError(f"{odd!r} must be among the methods and have cells")
+        for name, facts in self.methods.items():
+            for dataset in facts.model_on:
+                if not any(dataset in part.cells.get(name, ()) for part in self.parts):
+                    raise ValueError(f"{name} has no cell on {dataset!r}, which its model_on names")
         places = Counter((cell.method, cell.dataset, cell.subset) for cell in self.cells)
         for (method, dataset, subset), count in places.items():
             if count > 1:
@@ -129,7 +137,7 @@ class Paper(_Facts):
             for dataset, values in row.items():
                 yield Cell(
                     method=name,
-                    model=method.model,
+                    model=method.model_on.get(dataset, method.model),
                     protocol=method.protocol or part.protocol or self.protocol,
                     dataset=dataset,
                     others=part.others,

@@ -15,6 +15,7 @@ import pytest
 
 from harness import score
 from harness.cli import main
+from harness.cli_options import options_of
 from harness.records import read_records
 from tests.conftest import Sharpness
 
@@ -121,7 +122,9 @@ def refused(result: tuple[int, str, str]) -> str:
 # Quick -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["demo", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["demo", "--help"], ["card", "--help"]]
+)
 def test_help_loads_nothing_heavy(arguments):
     code = (
         "import sys\n"
@@ -299,8 +302,62 @@ def test_run_from_a_suite_file(cli, table, tmp_path):
     assert cli("run", suite, "--out", tmp_path / "out")[0] == 0
     rows = read_records(tmp_path / "out" / "records")
     assert {(row.options, row.seed) for row in rows} == {('{"scale":2}', 3)}
-    for extra in (("--models", "brightness"), ("--seed", 1), ("--root", tmp_path)):
+    for extra in (("--models", "brightness"), ("--seed", 1), ("--model-option", "a.b=1")):
         assert "a suite file names" in refused(cli("run", suite, *extra))
+
+
+def test_options_of_models_and_protocols(cli, table, tmp_path):
+    out = tmp_path / "out"
+    code, _, _ = cli(
+        *("run", "--models", "brightness,error", "--datasets", table, "--out", out),
+        *("--workers", 1, "--protocols", "correlation,krasula"),
+        *("--model-option", "brightness.scale=2.5", "--model-option", "brightness.seconds=0"),
+        *("--protocol-option", "krasula.threshold=0.1"),
+    )
+    assert code == 0
+    rows = read_records(out / "records")
+    assert {(row.model, row.options) for row in rows} == {
+        ("brightness", '{"scale":2.5,"seconds":0}'),
+        ("error", "{}"),
+    }
+    assert {(row.protocol, row.protocol_options) for row in rows} == {
+        ("correlation", "{}"),
+        ("krasula", '{"threshold":0.1}'),
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (
+            "--model-option=brightnes.scale=2",
+            "--model-option 'brightnes.scale=2': no model 'brightnes' is run here, but brightness",
+        ),
+        ("--model-option=scale=2", "--model-option 'scale=2': write MODEL.NAME=VALUE"),
+        ("--model-option=brightness.scale", "write MODEL.NAME=VALUE"),
+        ("--model-option=brightness.=1", "write MODEL.NAME=VALUE"),
+        ("--model-option=brightness.scale=[1", "'brightness.scale=[1': the value cannot be read"),
+        (
+            "--protocol-option=linear-probe.splits=official",
+            "no protocol 'linear-probe' is run here, but correlation",
+        ),
+        ("--protocol-option=splits=official", "write PROTOCOL.NAME=VALUE"),
+        ("--dataset-option=better", "--option 'better': write NAME=VALUE"),
+    ],
+)
+def test_options_of_nothing_in_the_run_are_refused(cli, table, option, said):
+    arguments = ("--models", "brightness", "--datasets", table)
+    assert said in refused(cli("run", *arguments, option))
+
+
+def test_names_of_models_hold_dots_and_colons():
+    values = ["timm:resnet50.a1_in1k.weights=a.b=c.pth", "scores:my.csv.direction=lower"]
+    known = ["timm:resnet50.a1_in1k", "scores:my.csv", "other"]
+    assert options_of("model", known, values) == {
+        "timm:resnet50.a1_in1k": {"weights": "a.b=c.pth"},
+        "scores:my.csv": {"direction": "lower"},
+        "other": {},
+    }
 
 
 def test_run_with_bad_names_goes_on_and_fails_only_if_nothing_came_of_it(cli, table, tmp_path):

@@ -105,6 +105,28 @@ def test_speed():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measured on Linux only")
+class Remembers(Net):
+    """What it made of an image it gives again at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: dict[bytes, torch.Tensor] = {}
+
+    def features(self, images):
+        for image in images:
+            key = image.numpy().tobytes()
+            if key not in self.known:
+                time.sleep(0.05)
+                self.known[key] = super().features([image])[0]
+        return torch.stack([self.known[image.numpy().tobytes()] for image in images])
+
+
+def test_what_a_model_remembers_does_not_make_it_cheap():
+    (found,) = cost(Remembers(), [(32, 24)], [1], "cpu", seconds=0.3)
+    assert found.counts.macs_full == 3 * 4 * 9 * 32 * 24
+    assert found.speed.images_per_second < 20
+
+
 def test_memory_of_a_cpu():
     for each in cost(Hungry(), [(16, 8)], [1, 2], "cpu", seconds=0):
         assert each.speed is not None

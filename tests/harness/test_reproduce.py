@@ -224,6 +224,27 @@ def test_only_some_models_and_others_than_the_papers(measure, root, register):
     ]
 
 
+def test_a_model_for_one_dataset_runs_on_no_other(measure, paper, root, register, tmp_path):
+    third = load_table(root / "Tiny_SET" / "labels.csv", title="third")
+    register("datasets", "third", lambda: third)
+    register("models", "blunt", lambda scale=1: Sharpness("blunt", options={"scale": scale}))
+    text = PAPER.replace(
+        "{model: sharpness,", "{model: blunt, model_on: {tiny-set: {name: blunt, scale: 2}},"
+    )
+    paper.write_text(text.replace("Sharp: {tiny-set:", "Sharp: {third: [.1, .2], tiny-set:"))
+    found = measure(Sources(root=root), models=["Sharp"], out=tmp_path / "out")
+    assert result(found, "Sharp").is_measured
+    assert result(found, "Sharp", "third").is_measured
+    rows = read_records(tmp_path / "out" / "records")
+    assert {(row.dataset, row.options) for row in rows} == {
+        ("tiny-set", '{"scale":2}'),
+        ("third", '{"scale":1}'),
+    }
+    published = {(r.dataset, r.metric): r.published for r in rows if r.published is not None}
+    assert published["tiny-set", "srcc"] == 0.5
+    assert published["third", "srcc"] == 0.1
+
+
 def test_a_protocol_that_does_not_apply_is_a_reason(measure, paper, root):
     paper.write_text(PAPER.replace("protocol: correlation", "protocol: linear-probe"))
     (missing,) = result(measure(Sources(root=root)), "PSNR").missing

@@ -246,6 +246,26 @@ def test_a_file_of_ones_own(write):
     assert paper.cells[1].model is None
 
 
+def test_another_model_may_stand_for_a_method_on_one_dataset(write):
+    theirs = "Theirs: {model: a, model_on: {csiq: {name: a, variant: b}, live: c}}"
+    _, live, csiq = read_paper(write("Theirs: {}", theirs)).cells
+    assert (live.dataset, live.model.name, live.model.options) == ("live", "c", {})
+    assert (csiq.dataset, csiq.model.name, csiq.model.options) == ("csiq", "a", {"variant": "b"})
+    cells = read_paper(write("Theirs: {}", "Theirs: {model_on: {csiq: c}}")).cells
+    assert [cell.model is None for cell in cells] == [False, True, False]
+
+
+def test_arniqa_resizes_the_photographs_of_spaq_and_no_others():
+    models = {
+        cell.dataset: (cell.model.name, cell.model.options)
+        for cell in read_paper("arniqa-table1").cells
+        if cell.method == "ARNIQA"
+    }
+    assert models.pop("spaq") == ("arniqa", {"variant": "spaq"})
+    assert len(models) == 7
+    assert set(map(str, models.values())) == {"('arniqa', {})"}
+
+
 def test_the_nearest_protocol_holds(write):
     part = "  - source: Table 1\n    protocol: {name: linear-probe, splits: official}\n"
     paper = read_paper(write("  - source: Table 1\n", part))
@@ -279,6 +299,11 @@ def test_the_nearest_protocol_holds(write):
             "    cells",
             "    printed_as: [plcc, krcc]\n    cells",
             "printed_as must name the metrics srcc, plcc",
+        ),
+        (
+            "scale: 2}}",
+            "scale: 2}, model_on: {csiq: my-model}}",
+            "Ours has no cell on 'csiq', which its model_on names",
         ),
         ("title: A table", "title: [", "not readable YAML"),
         (GOOD, "- 1\n", "a paper is a mapping"),
