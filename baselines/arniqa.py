@@ -10,13 +10,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.model import ModelCard, TrainedOn
+from harness.model import ModelCard
 
-from .checkpoint import ARNIQA, resnet50_state
+from .checkpoint import ARNIQA
+from .files import Wanted, beside, complete
 from .linear_heads import read_torchscript
 from .resnet50 import MAX_PIXELS, encoder, half, pixels
-from .resnet50_models import Features, Score, choose, file_of, head_file, scaled
-from .seen import ARNIQA_TYPES, IMAGENET, KADIS
+from .resnet50_models import Features, Score, choose, scaled
+from .seen import ARNIQA_TYPES, IMAGENET, KADIS, head_on
 
 if TYPE_CHECKING:
     import torch
@@ -81,35 +82,35 @@ def load(
     that is damaged or of another model.
     """
     choose("arniqa", "variant", variant, VARIANTS)
-    if head is not None:
-        choose("arniqa", "head", head, HEADS)
-    path, about = file_of("arniqa-encoder", weights)
-    state = partial(resnet50_state, path, ARNIQA)
-    views = {"whole": _whole, "spaq": _resized}.get(variant, partial(_crops, variant=variant))
-    net = encoder(about.sha256, state, variant, views, normalized=True, unit=True).on(device)
     card = replace(
         CARD,
-        weights=(about,),
         coverage=_COVERAGE[variant],
+        max_pixels=MAX_PIXELS if variant == "whole" else CARD.max_pixels,
         options={} if variant == "benchmark" else {"variant": variant},
     )
-    if variant == "whole":
-        card = replace(card, max_pixels=MAX_PIXELS)
+    wanted = [Wanted("weights", "arniqa-encoder", weights)]
+    if head is not None:
+        choose("arniqa", "head", head, HEADS)
+        wanted.append(Wanted("head_weights", f"arniqa-{head}", beside(weights, head_weights)))
+        card = replace(
+            card,
+            summary=f"{card.summary}, with the regressor released for {head}",
+            trained_on=(*(card.trained_on or ()), *head_on(head)),
+            options={**(card.options or {}), "head": head},
+        )
+    elif head_weights is not None:
+        raise ValueError("arniqa: head_weights needs head=SET, which tells how to scale a score")
+    card, (path, *of_head) = complete(card, *wanted)
+    views = {"whole": _whole, "spaq": _resized}.get(variant, partial(_crops, variant=variant))
+    sha256 = card.weights[0].sha256
+    net = encoder(ARNIQA, path, sha256, variant, views, normalized=True, unit=True).on(device)
     if head is None:
         return Features((net,), card)
-    path, of_head = head_file(f"arniqa-{head}", weights, head_weights)
-    card = replace(
-        card,
-        summary=f"{card.summary}, with the regressor released for {head}",
-        weights=(about, of_head),
-        trained_on=(*(card.trained_on or ()), TrainedOn(head, "all", "labels", "head")),
-        options={**(card.options or {}), "head": head},
-    )
     low, high = HEADS[head]
     scale, shift = 1 / (high - low), -low / (high - low)
     if head in _DMOS:
         scale, shift = -scale, 1 - shift
-    return Score(net, scaled(read_torchscript(path), scale, shift), card)
+    return Score(net, scaled(read_torchscript(of_head[0]), scale, shift), card)
 
 
 def _whole(picture: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
@@ -131,7 +132,10 @@ def _resized(picture: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
     width, height = picture.size
     aspect = width / height  # in this order of rounding, as the authors have it
     tall, wide = (SHORT_SIDE, int(SHORT_SIDE / aspect)), (int(SHORT_SIDE * aspect), SHORT_SIDE)
-    return _crops(picture.resize(tall if width < height else wide, Resampling.BICUBIC), "spaq")
+    size = tall if width < height else wide
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ValueError(f"a {width}x{height} image would become {size[0]}x{size[1]}")
+    return _crops(picture.resize(size, Resampling.BICUBIC), "spaq")
 
 
 def five_crops(picture: Image.Image) -> torch.Tensor:

@@ -77,6 +77,8 @@ def _resnet50(state: Mapping[str, torch.Tensor], layout: Layout) -> dict[str, to
             value = value.to(torch.float32)
         if not torch.isfinite(value).all():
             raise ValueError(f"not finite: {few([key])}")
+        if name.endswith(".running_var") and (value < 0).any():
+            raise ValueError(f"a variance below 0: {few([key])}")
         result[name] = value.to(torch.int64) if _counts(key) else value
     return result
 

@@ -10,13 +10,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.model import Images, ModelCard, TrainedOn
+from harness.model import Images, ModelCard
 
-from .checkpoint import CONTRIQUE, resnet50_state
+from .checkpoint import CONTRIQUE
+from .files import Wanted, beside, complete
 from .linear_heads import LinearHead, read_ridge
 from .resnet50 import MAX_PIXELS, Encoder, encoder, half, picture, pixels
-from .resnet50_models import Features, Movable, Score, choose, file_of, head_file, scaled
-from .seen import KADIS, KADIS_TYPES, USERS
+from .resnet50_models import Features, Movable, Score, choose, scaled
+from .seen import KADIS, KADIS_TYPES, USERS, head_on
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +46,7 @@ CARD = ModelCard(
     coverage="the whole image, at full and at half size",
     batch_invariant=True,
     max_pixels=MAX_PIXELS,
+    options={},
 )
 
 
@@ -63,25 +65,28 @@ def load(
     the regressor's file. Raises Unavailable where weights are absent, ValueError for a file
     that is damaged or of another model.
     """
-    dataset = HEADS[choose("contrique", "head", head, HEADS)] if head else None
-    path, about = file_of("contrique-encoder", weights)
-    state = partial(resnet50_state, path, CONTRIQUE)
-    net = encoder(about.sha256, state, "contrique", _views, normalized=False, unit=True).on(device)
-    card = replace(CARD, weights=(about,), options={})
-    if dataset is None:
+    card = CARD
+    wanted = [Wanted("weights", "contrique-encoder", weights)]
+    if head is not None:
+        dataset = HEADS[choose("contrique", "head", head, HEADS)]
+        wanted.append(Wanted("head_weights", f"contrique-{head}", beside(weights, head_weights)))
+        card = replace(
+            card,
+            mode="NR" if head == dataset else "FR",
+            summary=f"{card.summary}, with the regressor released for {head}",
+            trained_on=(*(card.trained_on or ()), *head_on(dataset)),
+            options={"head": head},
+        )
+    elif head_weights is not None:
+        raise ValueError("contrique: head_weights needs head=SET, which tells how to read a score")
+    card, (path, *of_head) = complete(card, *wanted)
+    sha256 = card.weights[0].sha256
+    net = encoder(CONTRIQUE, path, sha256, "contrique", _views, normalized=False, unit=True)
+    net = net.on(device)
+    if head is None:
         return Features((net,), card)
-    path, of_head = head_file(f"contrique-{head}", weights, head_weights)
-    fitted = scaled(read_ridge(path), -1.0 if dataset in _DMOS else 1.0)
-    paired = head != dataset
-    card = replace(
-        card,
-        mode="FR" if paired else "NR",
-        summary=f"{card.summary}, with the regressor released for {head}",
-        weights=(about, of_head),
-        trained_on=(*(CARD.trained_on or ()), TrainedOn(dataset, "all", "labels", "head")),
-        options={"head": head},
-    )
-    return PairScore(net, fitted, card) if paired else Score(net, fitted, card)
+    fitted = scaled(read_ridge(of_head[0]), -1.0 if dataset in _DMOS else 1.0)
+    return PairScore(net, fitted, card) if card.mode == "FR" else Score(net, fitted, card)
 
 
 class PairScore(Movable):

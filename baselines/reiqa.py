@@ -7,16 +7,15 @@ the Wild, CVPR 2023.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.model import ModelCard
-from harness.weights import table
 
-from .checkpoint import REIQA, resnet50_state
+from .checkpoint import REIQA
+from .files import Wanted, complete
 from .resnet50 import MAX_PIXELS, encoder, half, pixels
-from .resnet50_models import Features, choose, file_of
+from .resnet50_models import Features, choose
 from .seen import IMAGENET, KADIS, REIQA_TYPES, USERS
 
 if TYPE_CHECKING:
@@ -50,40 +49,28 @@ def load(*, variant: str = "both", weights: str | None = None, device: str = "cp
     another model.
     """
     branches = VARIANTS[choose("reiqa", "variant", variant, VARIANTS)]
-    if weights is not None:
-        _refuse_the_other(branches, Path(weights))
-    found = [file_of(f"reiqa-{branch}", weights) for branch in branches]
-    encoders = tuple(
-        encoder(
-            about.sha256,
-            partial(resnet50_state, path, REIQA),
-            f"reiqa-{branch}",
-            _views,
-            normalized=branch == "content",  # so by design of the authors
-            unit=False,
-        ).on(device)
-        for branch, (path, about) in zip(branches, found, strict=True)
-    )
+    if weights is not None and len(branches) > 1 and not Path(weights).expanduser().is_dir():
+        raise ValueError(
+            f"reiqa: weights {weights}: both encoders need a folder with both files, or say "
+            "variant=quality or variant=content"
+        )
     card = replace(
         CARD,
-        weights=tuple(about for _, about in found),
         trained_on=tuple(seen for branch in branches for seen in _SEEN[branch]),
         trained_degradations=REIQA_TYPES if "quality" in branches else (),
         options={} if variant == "both" else {"variant": variant},
     )
+    wanted = [Wanted("weights", f"reiqa-{branch}", weights) for branch in branches]
+    card, paths = complete(card, *wanted)
+    encoders = tuple(
+        encoder(
+            *(REIQA, path, about.sha256, branch, _views),
+            normalized=branch == "content",  # so by design of the authors
+            unit=False,
+        ).on(device)
+        for branch, path, about in zip(branches, paths, card.weights, strict=True)
+    )
     return Features(encoders, card)
-
-
-def _refuse_the_other(branches: tuple[str, ...], path: Path) -> None:
-    """The two files differ in their values alone; only their names tell them apart."""
-    if len(branches) > 1 and not path.is_dir():
-        raise ValueError(
-            f"reiqa: weights {path}: both variants need a folder with both files, or say "
-            "variant=quality or variant=content"
-        )
-    for branch in _SEEN.keys() - branches:
-        if path.name == table()[f"reiqa-{branch}"].file:
-            raise ValueError(f"reiqa: weights {path} are those of the variant {branch}")
 
 
 def _views(picture: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:

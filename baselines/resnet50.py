@@ -6,11 +6,13 @@ import copy
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from harness.model import Images
 
+from .checkpoint import Layout, resnet50_state
 from .loading import usable_device
 
 if TYPE_CHECKING:
@@ -25,9 +27,10 @@ MAX_PIXELS = 32_000_000
 RECENT = 64  # images whose features are remembered, 16 kB a view
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-# What is in use, so that models of the same weights share a network, and its work.
-_networks: WeakValueDictionary[str, torch.nn.Module] = WeakValueDictionary()
-_encoders: WeakValueDictionary[tuple[str, str], Encoder] = WeakValueDictionary()
+# What is in use, by what it is and its device: models of the same weights share a network, and
+# those of the same variant its work.
+_networks: WeakValueDictionary[tuple[str, str], torch.nn.Module] = WeakValueDictionary()
+_encoders: WeakValueDictionary[tuple[str, str, str], Encoder] = WeakValueDictionary()
 
 
 class Encoder:
@@ -40,14 +43,21 @@ class Encoder:
     reference.
     """
 
-    def __init__(self, net: Any, views: Views, *, normalized: bool, unit: bool) -> None:
+    def __init__(
+        self, weights: str, variant: str, net: Any, views: Views, *, normalized: bool, unit: bool
+    ) -> None:
         import torch
 
+        self.weights, self.variant = weights, variant
         self.net, self.views, self.unit = net, views, unit
         mean, std = (_MEAN, _STD) if normalized else ((0.0,) * 3, (1.0,) * 3)
         self.mean = torch.tensor(mean)[:, None, None]
         self.std = torch.tensor(std)[:, None, None]
         self.device = torch.device("cpu")
+        self.forget()
+
+    def forget(self) -> None:
+        """Remember no image."""
         self._recent: OrderedDict[tuple[torch.Size, bytes], torch.Tensor] = OrderedDict()
 
     def on(self, device: str) -> Encoder:
@@ -55,13 +65,19 @@ class Encoder:
         where = usable_device(device)
         if where == self.device:
             return self
-        moved = copy.copy(self)
-        moved.net, moved.device = copy.deepcopy(self.net).to(where), where
-        moved._recent = OrderedDict()
+        key = (self.weights, self.variant, str(where))
+        moved = _encoders.get(key)
+        if moved is None:
+            moved = copy.copy(self)
+            moved.forget()
+            net = _networks.get((self.weights, str(where)))
+            moved.net = copy.deepcopy(self.net).to(where) if net is None else net
+            moved.device = where
+            _networks[self.weights, str(where)], _encoders[key] = moved.net, moved
         return moved
 
     def __call__(self, images: Images) -> torch.Tensor:
-        """``float32 [N, V, 4096]`` on the CPU. Raises ValueError for an image of one pixel."""
+        """``float32 [N, V, 4096]`` on the CPU. Raises ValueError where an image has no half."""
         import torch
 
         return torch.stack([self._remembered(image) for image in images])
@@ -99,25 +115,27 @@ class Encoder:
 
 
 def encoder(
+    layout: Layout,
+    path: Path,
     sha256: str,
-    state: Callable[[], Mapping[str, torch.Tensor]],
     variant: str,
     views: Views,
     *,
     normalized: bool,
     unit: bool,
 ) -> Encoder:
-    """The encoder of these weights and this variant: one for all models that ask for it.
+    """The encoder of the checkpoint ``path`` and a variant: one for all models that ask for it.
 
-    ``state`` reads the weights if no model has them yet.
+    Raises ValueError if the checkpoint is not of ``layout``.
     """
-    found = _encoders.get((sha256, variant))
+    weights = f"{layout.model} {sha256}"
+    found = _encoders.get((weights, variant, "cpu"))
     if found is None:
-        net = _networks.get(sha256)
+        net = _networks.get((weights, "cpu"))
         if net is None:
-            net = _networks[sha256] = network(state())
-        found = Encoder(net, views, normalized=normalized, unit=unit)
-        _encoders[sha256, variant] = found
+            net = _networks[weights, "cpu"] = network(resnet50_state(path, layout))
+        found = Encoder(weights, variant, net, views, normalized=normalized, unit=unit)
+        _encoders[weights, variant, "cpu"] = found
     return found
 
 

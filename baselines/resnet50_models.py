@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from harness.file_hashes import file_sha256
-from harness.model import Images, ModelCard, Weights
-from harness.weights import local_file, table
+from harness.model import Images, ModelCard
 
 from .linear_heads import LinearHead
 
@@ -27,6 +24,11 @@ class Movable:
     def to(self, device: str) -> Self:
         self.encoders = tuple(encoder.on(device) for encoder in self.encoders)
         return self
+
+    def forget(self) -> None:
+        """Remember no image: what is asked next is computed anew."""
+        for encoder in self.encoders:
+            encoder.forget()
 
 
 class Features(Movable):
@@ -56,39 +58,9 @@ def scaled(head: LinearHead, scale: float, shift: float = 0.0) -> LinearHead:
     return LinearHead(head.weight * scale, head.bias * scale + shift)
 
 
-def file_of(name: str, given: str | None) -> tuple[Path, Weights]:
-    """The weights called ``name`` and what a card says of them.
-
-    ``given`` is a file, a folder that holds it under its official name, or None for the one
-    that was fetched. Raises Unavailable where none was, ValueError where ``given`` is not there.
-    """
-    known = table()[name]
-    if given is None:
-        path = local_file(name)
-    else:
-        path = Path(given).expanduser()
-        path = path / known.file if path.is_dir() else path
-        if not path.is_file():
-            raise ValueError(f"weights {path}: no such file")
-    sha256 = file_sha256(path)
-    if known.sha256 not in (None, sha256):
-        source, license = "a file other than the published one", "not stated"
-    elif known.sha256 is None and given is not None:
-        source, license = "a file that no published SHA-256 can be compared with", known.license
-    else:
-        source, license = known.page, known.license
-    return path, Weights(known.file, sha256, source, license)
-
-
-def head_file(name: str, folder: str | None, given: str | None) -> tuple[Path, Weights]:
-    """The regressor called ``name``: ``given``, or in ``folder`` if that is one, or fetched."""
-    if given is None and folder is not None and Path(folder).expanduser().is_dir():
-        given = folder
-    return file_of(name, given)
-
-
 def choose(model: str, what: str, name: str, known: Iterable[str]) -> str:
     """``name`` if it is among ``known``; else ValueError with those that are."""
+    known = list(known)
     if name not in known:
         raise ValueError(f"{model}: {what} {name!r} is not among {', '.join(known)}")
     return name

@@ -15,6 +15,17 @@ USERS = (
     TrainedOn("flive", split="what is of AVA, VOC 2012 and CERTH-blur"),
 )
 IMAGENET = (TrainedOn("imagenet"),)
+# Most of their references are of the same 24 photographs of Kodak.
+_SHARED = {"live": "tid2013", "tid2013": "live"}
+
+
+def head_on(dataset: str) -> tuple[TrainedOn, ...]:
+    """What a regressor has seen that was fitted on ``dataset``."""
+    labels = TrainedOn(dataset, role="labels", component="head")
+    if dataset not in _SHARED:
+        return (labels,)
+    return (labels, TrainedOn(_SHARED[dataset], role="content", component="head"))
+
 
 # Types of damage under the names of the bank; strengths and programs are the authors' own.
 _COMMON = (

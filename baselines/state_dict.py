@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Where trainers put a state dict among other things; never "model_ema", which is another model.
 _CONTAINERS = ("state_dict", "model_state_dict", "model")
-_ZIP = b"PK\x03\x04"
+_ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 _PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|!--|html|head|body|\?xml)", re.IGNORECASE)
 
 
@@ -73,16 +73,19 @@ def _load(path: Path) -> Any:
     import safetensors.torch
     import torch
 
-    zipped = opening(path).startswith(_ZIP)
+    head, safe = opening(path), path.suffix == ".safetensors"
+    zipped = head.startswith(_ZIP)
     if zipped:
         _check_archive(path)
+    elif not safe and not head.startswith(_PICKLE):
+        raise ValueError("cannot be read: it is no file that torch.save has written")
     try:
-        if path.suffix == ".safetensors":
+        if safe:
             return safetensors.torch.load_file(path)
         with warnings.catch_warnings(action="ignore"):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except Exception as error:
-        reason = in_one_line(error)
+        reason = "it is damaged" if isinstance(error, LookupError) else in_one_line(error)
         if code := re.search(r"GLOBAL (\S+)", reason):
             reason = f"it holds code ({code[1]}) and was refused; nothing was run"
         raise ValueError(f"cannot be read as a state dict: {reason}") from None

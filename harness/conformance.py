@@ -59,6 +59,7 @@ def _operation(model: Model, operation: str, inputs: list[list[torch.Tensor]]) -
     reducer = MASK_STATS.name if operation in MAP_OPERATIONS else None
 
     def call(*images: list[torch.Tensor]) -> torch.Tensor:
+        getattr(model, "forget", lambda: None)()  # what it remembers would prove nothing
         return operate(model, operation, reducer, *images, samples=[_NO_MASK] * len(images[0]))
 
     def one_by_one(*images: list[torch.Tensor]) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .model import ModelCard
+from .model import UNKNOWN, ModelCard
 from .sample import Dataset
 
 _STRENGTH = {"content": 1, "images": 2, "pseudo": 2, "labels": 3}
@@ -21,14 +21,17 @@ def contamination(card: ModelCard, *datasets: Dataset, head: bool = True) -> str
     trained_on = [t for t in card.trained_on if head or t.component != "head"]
     if trained_on and any(dataset.known_as is None for dataset in datasets):
         return "unknown"
-    seen = (
+    seen = [
         # Pseudo-labels of a dataset are its labels where the dataset has no others.
         3 if t.role == "pseudo" and dataset.label_kind == "pseudo" else _STRENGTH[t.role]
         for dataset in datasets
         for t in trained_on
         if plain(t.dataset) in map(plain, (dataset.name, *(dataset.known_as or ())))
-    )
-    return _NAMES[max(seen, default=0)]
+    ]
+    strongest = max(seen, default=0)
+    if not strongest and any(t.dataset == UNKNOWN for t in trained_on):
+        return "unknown"
+    return _NAMES[strongest]
 
 
 def plain(name: str) -> str:

@@ -96,7 +96,9 @@ def _at(
     device: str,
     seconds: float,
 ) -> Iterator[Cost]:
-    calls = {batch: _Call(model, operation, width, height, batch) for batch in batches}
+    generator = torch.Generator().manual_seed(0)  # one for all: no image is drawn twice
+    shape = (generator, height, width)
+    calls = {batch: _Call(model, operation, batch, *shape) for batch in batches}
     # Memory first, in processes of their own: here, the first call leaves some behind.
     peaks = {batch: _forked_peak(calls[batch]) for batch in batches if device == "cpu"}
     counts: Counts | None = None
@@ -104,7 +106,7 @@ def _at(
         about = (model.card.name, operation, width, height, batch)
         try:
             if counts is None:
-                one = _Call(model, operation, width, height, 1)
+                one = _Call(model, operation, 1, *shape)
                 one()  # a network may be made when it is first needed
                 one.renew()
                 counts = count(model, one)
@@ -124,9 +126,17 @@ def _remark(counts: Counts) -> str | None:
 class _Call:
     """The operation on random images, the same for each model."""
 
-    def __init__(self, model: Any, operation: str, width: int, height: int, batch: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        operation: str,
+        batch: int,
+        generator: torch.Generator,
+        height: int,
+        width: int,
+    ) -> None:
         self._run = getattr(model, operation)
-        self._generator = torch.Generator().manual_seed(0)
+        self._generator = generator
         shape = (2 if operation in PAIR_OPERATIONS else 1, batch, 3, height, width)
         self._pixels = torch.empty(shape, dtype=torch.uint8)
         self.renew()

@@ -8,10 +8,12 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .errors import one_line
 
 WAIT = 20.0  # seconds for a server's first answer
+LIMIT = 4 * 10**9  # bytes, of a file whose size nobody knows
 RESTARTS = 3  # of a server that cannot go on in the middle of a file
 
 _UNCHANGED = {"Accept-Encoding": "identity"}  # sizes and ranges are those of the file itself
@@ -52,7 +54,7 @@ def ask(address: str) -> Remote:
     else:
         length = "" if "Content-Encoding" in found else found.get("Content-Length", "")
     return Remote(
-        size=int(length) if length.isdecimal() else None,
+        size=int(length) if length.isdecimal() and len(length) < 16 else None,
         version=found.get("ETag") or found.get("Last-Modified"),
         is_page=found.get("Content-Type", "").lower().startswith("text/html"),
     )
@@ -78,6 +80,7 @@ def download(
     have = 0 if size is None else held(path, size)
     try:
         with _Part(io.FileIO(path, "ab" if have else "wb")) as file:
+            file.limit = LIMIT if size is None else size
             http_get(
                 address,
                 file,
@@ -131,9 +134,18 @@ def readable(size: int) -> str:
 
 
 class _Part(io.BufferedWriter):
-    """A file that is begun anew at most ``RESTARTS`` times: http_get itself would never end."""
+    """A file of at most ``limit`` bytes that is begun anew at most ``RESTARTS`` times.
+
+    http_get itself would take whatever comes, and never end.
+    """
 
     restarts = 0
+    limit = LIMIT
+
+    def write(self, data: Any, /) -> int:
+        if self.tell() + len(data) > self.limit:
+            raise ConnectionError(f"the server sends more than {self.limit:,} bytes")
+        return super().write(data)
 
     def truncate(self, pos: int | None = None, /) -> int:
         self.restarts += 1

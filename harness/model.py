@@ -2,7 +2,8 @@
 
 An adapter is any object with a ``card`` and at least one of the methods below. Having the
 method is having the capability; nothing is inherited and nothing is registered by class.
-An adapter that can use an accelerator also has ``to(device: str)``.
+An adapter that can use an accelerator also has ``to(device: str)``; one that remembers what it
+made of an image also has ``forget()``.
 Every method takes a list of ``uint8`` RGB tensors ``[3, H, W]`` on the CPU, possibly of
 different sizes; resizing, cropping, normalizing, batching and moving to a device are the
 adapter's business. The harness never normalizes.
@@ -33,11 +34,14 @@ MAP_OPERATIONS = frozenset({"quality_map", "distortion_map"})
 class Unavailable(Exception):
     """The model cannot run here: its weights or a library are absent. Not a failure: a skip.
 
-    ``reason`` says what is missing, ``command`` is what the user should type to get it.
+    ``reason`` says what is missing, ``command`` is what the user should type to get it;
+    ``card`` is that of the model, where it is known without what is missing.
     """
 
-    def __init__(self, reason: str, command: str | None = None) -> None:
-        self.reason, self.command = reason, command
+    def __init__(
+        self, reason: str, command: str | None = None, card: ModelCard | None = None
+    ) -> None:
+        self.reason, self.command, self.card = reason, command, card
         super().__init__(f"{reason}; to get it: {command}" if command else reason)
 
 
@@ -51,9 +55,12 @@ class Weights:
     license: str = "unknown"
 
 
+UNKNOWN = "unknown"  # as a dataset: a model may have seen others than those that are named
+
+
 @dataclass(frozen=True)
 class TrainedOn:
-    """What one component of a model has seen of a dataset."""
+    """What one component of a model has seen of a dataset; of any dataset, if it is UNKNOWN."""
 
     dataset: str
     split: str = "all"

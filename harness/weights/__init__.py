@@ -2,4 +2,4 @@
 
 from .files import WeightsFile as WeightsFile
 from .files import table as table
-from .store import local_file as local_file
+from .store import local_files as local_files

@@ -12,8 +12,9 @@ from filelock import FileLock, Timeout
 
 from ..canonical import digest
 from ..download import ask, download, held, is_page, require_room
+from ..file_hashes import file_sha256
 from .files import WeightsFile, chosen, of_model, table
-from .store import accept, place
+from .store import accept, place, read_note
 
 
 def fetch(file: WeightsFile) -> str:
@@ -66,26 +67,42 @@ def fetch(file: WeightsFile) -> str:
             ) from error
 
 
-def add(name: str, given: Path) -> tuple[WeightsFile, str]:
+def add(name: str, given: Path, replace: bool = False) -> tuple[WeightsFile, str]:
     """Copy ``given``, check it and give it its place; what it is, and its SHA-256.
 
     ``name`` is that of the file, or of its model where ``given`` has an official name. Raises
-    UnknownName, ValueError if ``given`` is another file, OSError if it cannot be read or copied.
+    UnknownName, ValueError if ``given`` is another file or, unless ``replace``, one with other
+    bytes is here; OSError if it cannot be read or copied.
     """
     file = _meant(name, given)
     with _alone(file) as path:
-        for other in _parts(path):
-            other.unlink()
+        _refuse_known(file, given, replace)
         part = path.with_name(f".{path.name}-added.part")
         try:
             shutil.copyfile(given, part)
-            return file, accept(file, part, str(given.absolute()))
+            sha256 = accept(file, part, str(given.absolute()))
+            for other in _parts(path):  # of a download that is no longer needed
+                other.unlink()
+            return file, sha256
         except ValueError as error:
             raise ValueError(
                 f"{given} is not {file.file} of {file.model}: {error}; it is found at {file.page}"
             ) from error
         finally:
             part.unlink(missing_ok=True)
+
+
+def _refuse_known(file: WeightsFile, given: Path, replace: bool) -> None:
+    """Raise ValueError if these bytes are here as another file, or other bytes as this one."""
+    sha256 = file_sha256(given)
+    for other in table().values():
+        note = read_note(other) if place(other).is_file() else None
+        if note is not None and other is not file and note.sha256 == sha256:
+            raise ValueError(f"{given} is not {file.name}: it is here already as {other.name}")
+        if note is not None and other is file and note.sha256 != sha256 and not replace:
+            raise ValueError(
+                f"another {file.name} is here since {note.date}: --replace puts {given} there"
+            )
 
 
 def _meant(name: str, given: Path) -> WeightsFile:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..registry import BrokenPlugin, UnknownName, entries, unknown
+from ..registry import BrokenPlugin, Entry, UnknownName, entries, unknown
+
+_NAME = re.compile(r"\w[^/\\\0]*")  # of one folder or file
 
 
 @dataclass(frozen=True)
@@ -37,24 +40,39 @@ class WeightsFile:
 
 
 def table() -> dict[str, WeightsFile]:
-    """All listed files by name; a package whose list cannot be loaded costs a warning.
+    """All listed files by name; a package whose list cannot be used costs a warning.
 
-    Raises BrokenPlugin if two files have one name.
+    Raises BrokenPlugin if two files have one name, or one place.
     """
     found: dict[str, tuple[WeightsFile, str]] = {}
     for entry in entries("weights").values():
         try:
-            files: Iterable[WeightsFile] = entry.load()
+            files = _listed(entry)
         except BrokenPlugin as error:
             warnings.warn(str(error), stacklevel=2)
             continue
         for file in files:
-            first, origin = found.setdefault(file.name, (file, entry.origin))
-            if first is not file:
-                raise BrokenPlugin(
-                    f"both {origin} and {entry.origin} list weights {file.name!r}: uninstall one"
-                )
+            for first, origin in found.values():
+                if file.name == first.name or (file.model, file.file) == (first.model, first.file):
+                    raise BrokenPlugin(
+                        f"both {origin} and {entry.origin} list weights {file.name!r}: "
+                        "uninstall one"
+                    )
+            found[file.name] = file, entry.origin
     return {name: file for name, (file, _) in found.items()}
+
+
+def _listed(entry: Entry) -> list[WeightsFile]:
+    """What ``entry`` lists. Raises BrokenPlugin unless it is files with names of one word."""
+    listed = entry.load()
+    files = list(listed) if isinstance(listed, Iterable) else [listed]
+    for file in files:
+        plain = isinstance(file, WeightsFile) and all(
+            _NAME.fullmatch(part) for part in (file.name, file.model, file.file)
+        )
+        if not plain:
+            raise BrokenPlugin(f"{entry.name!r} of {entry.origin} lists what are no weights files")
+    return files
 
 
 def chosen(names: Iterable[str]) -> list[WeightsFile]:

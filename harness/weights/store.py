@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,17 +39,25 @@ def place(file: WeightsFile) -> Path:
     return default_cache() / "weights" / file.model / file.file
 
 
-def local_file(name: str) -> Path:
-    """The file called ``name``, as it lies here.
+def local_files(names: Iterable[str]) -> dict[str, Path]:
+    """The files called ``names``, as they lie here.
 
-    Raises UnknownName, or Unavailable with the command that fetches it.
+    Raises UnknownName; Unavailable with the command that fetches all that are lacking; ValueError
+    for a file that is not what it was when it came.
     """
-    (file,) = chosen([name])
-    if not (path := place(file)).is_file():
-        raise Unavailable(
-            f"{file.file} of {file.model} is not here", f"iqa-eval weights fetch {name}"
-        )
-    return path
+    files = chosen(names)
+    if lacking := [file for file in files if not place(file).is_file()]:
+        what = " and ".join(f"{file.file} of {file.model}" for file in lacking)
+        command = " ".join(["iqa-eval weights fetch", *(file.name for file in lacking)])
+        raise Unavailable(f"{what} {'is' if len(lacking) == 1 else 'are'} not here", command)
+    for file in files:
+        try:
+            compare(file, file_sha256(place(file)))
+        except ValueError as error:
+            raise ValueError(
+                f"weights {place(file)}: {error}; to mend it: iqa-eval weights fetch {file.name}"
+            ) from None
+    return {file.name: place(file) for file in files}
 
 
 def note_path(file: WeightsFile) -> Path:
@@ -85,15 +94,26 @@ def examine(file: WeightsFile, path: Path) -> str:
 
 def verify(file: WeightsFile) -> None:
     """Raise ValueError with the reason if the file that is here is not what it was or should be."""
-    sha256 = examine(file, place(file))
-    try:
-        note = Note(**json.loads(note_path(file).read_bytes()))
-    except FileNotFoundError:  # put there by hand
-        return
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"its note {note_path(file)} is damaged") from error
-    if note.sha256 != sha256:
+    compare(file, examine(file, place(file)))
+
+
+def compare(file: WeightsFile, sha256: str) -> None:
+    """Raise ValueError if ``sha256`` is neither the published one nor that of the day it came."""
+    if file.sha256 not in (None, sha256):
+        raise ValueError(f"its SHA-256 is {sha256}, the published one is {file.sha256}")
+    note = read_note(file)
+    if note is not None and note.sha256 != sha256:
         raise ValueError(f"its SHA-256 is {sha256}, it was {note.sha256} on {note.date}")
+
+
+def read_note(file: WeightsFile) -> Note | None:
+    """The note of ``file``; None for a file that was put there by hand. Raises ValueError."""
+    try:
+        return Note(**json.loads(note_path(file).read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"its note {note_path(file)} is damaged: remove it") from error
 
 
 def accept(file: WeightsFile, part: Path, origin: str) -> str:

@@ -265,7 +265,10 @@ def test_what_is_no_checkpoint_is_one_clear_line(tmp_path, saved):
         written("empty.pth", b""): "it is empty",
         written("page.pth", page): "it is a web page",
         written("page.safetensors", page): "it is a web page",
-        written("text.pth", b"no weights here"): "cannot be read as a state dict",
+        written("text.pth", b"eno weights here"): "it is no file that torch.save has written",
+        written(
+            "odd.pth", b"\x80\x02eno weights here"
+        ): "cannot be read as a state dict: it is damaged",
         written("text.safetensors", b"no weights here"): "cannot be read as a state dict",
         written("cut.pth", data[:-30]): "cut short or damaged",
         written("middle.pth", data[: len(data) // 2]): "cut short or damaged",

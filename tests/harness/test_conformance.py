@@ -167,3 +167,27 @@ def test_known_scores():
     for scores in ({}, {"a": float("nan")}):
         found = problems(SimpleNamespace(card=card("known"), scores_by_id=scores))
         assert found == {"scores": "no scores, or not finite"}
+
+
+class Remembers:
+    """Draws a score for an image, and gives it again until it forgets."""
+
+    def __init__(self) -> None:
+        self.card = ModelCard("remembers", "1", "NR", "s", "MIT", trained_on=())
+        self.generator, self.known = torch.Generator().manual_seed(0), {}
+
+    def forget(self) -> None:
+        self.known = {}
+
+    def score(self, images):
+        for image in images:
+            key = image.numpy().tobytes()
+            draw = torch.rand((), generator=self.generator, dtype=torch.float64)
+            self.known.setdefault(key, draw)
+        return torch.stack([self.known[image.numpy().tobytes()] for image in images])
+
+
+def test_what_a_model_remembers_proves_nothing():
+    problems = {c.name: c.problem for c in check(Remembers())}
+    assert problems["score: repeatable"] == "two calls differ, and the card says deterministic"
+    assert problems["score: mixed sizes"]

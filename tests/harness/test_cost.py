@@ -210,6 +210,14 @@ def test_what_cannot_be_measured_is_a_line_and_exit_code_1(command, tmp_path):
     ]
 
 
+def test_without_any_number_there_is_no_table(command, tmp_path):
+    result = command("known", "--out", tmp_path / "cost.csv")
+    assert result.exit_code == 1
+    (line,) = result.output.splitlines()
+    assert line.startswith("known: known: nothing is computed")
+    assert not (tmp_path / "cost.csv").exists()
+
+
 @pytest.mark.parametrize(
     "arguments", [["--size", "512"], ["--size", "0x8"], ["--batch", "1,"], ["--batch", "x"]]
 )

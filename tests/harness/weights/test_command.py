@@ -85,16 +85,16 @@ def test_a_file_that_fails_does_not_keep_the_others(server, listed, weights):
 
 
 def test_list(server, listed, weights):
-    listed("net-a", license="MIT"), listed("net-b", size=120_000_000, sha256=SHA256)
-    expected = ["name", "size", "license", "here", "SHA-256", "what", "it", "is"]
+    listed("net-a", license="MIT", file="a.pth")
+    listed("net-b", size=120_000_000, sha256=SHA256)
+    expected = "name here official file size SHA-256 license what it is".split()
     lines = [line.split() for line in weights("list").output.splitlines()]
     tail = ["net:", "encoder"]
-    assert lines[:2] == [expected, ["net-a", "unknown", "MIT", "no", "unknown", *tail]]
-    assert lines[2][:3] == ["net-b", "120.00", "MB"]
-    assert lines[2][-4:] == ["no", "published", *tail]
+    assert lines[:2] == [expected, ["net-a", "no", "a.pth", "unknown", "unknown", "MIT", *tail]]
+    assert lines[2][:6] == ["net-b", "no", "net-b.pth", "120.00", "MB", "published"]
     weights("fetch", "net-a", "--yes")
     lines = [line.split() for line in weights("list").output.splitlines()]
-    assert lines[1] == ["net-a", "unknown", "MIT", "yes", "recorded", *tail]
+    assert lines[1] == ["net-a", "yes", "a.pth", "0.02", "MB", "recorded", "MIT", *tail]
 
 
 def test_add(listed, weights, tmp_path):

@@ -135,3 +135,18 @@ def test_held(tmp_path):
 def test_web_pages_are_known(tmp_path, content, page):
     (tmp_path / "x").write_bytes(content)
     assert is_page(tmp_path / "x") == page
+
+
+def test_a_server_that_sends_more_than_the_file_has_is_stopped(server, tmp_path):
+    server.says_size = server.ranges = False
+    path = tmp_path / "x.part"
+    with pytest.raises(ConnectionError, match="sends more than 500 bytes"):
+        download(server.address, path, size=500, shown="x")
+    assert path.stat().st_size <= 500
+
+
+def test_a_server_that_never_ends_is_stopped(server, tmp_path, monkeypatch):
+    server.says_size = False
+    monkeypatch.setattr(downloading, "LIMIT", 1000)
+    with pytest.raises(ConnectionError, match="sends more than 1,000 bytes"):
+        download(server.address, tmp_path / "x.part", size=None, shown="x")

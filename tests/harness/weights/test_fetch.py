@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 
 from harness.registry import UnknownName
-from harness.weights import local_file
+from harness.weights import local_files
 from harness.weights.fetch import add, fetch
 from harness.weights.store import note_path, place, verify
 from tests.harness.weights.conftest import DATA, END, Server
@@ -45,7 +45,7 @@ def test_fetch(server, listed, cache, known, ranges, says_size):
     server.ranges, server.says_size = ranges, says_size
     file = listed(**({"size": len(DATA), "sha256": SHA256} if known else {}))
     assert fetch(file) == SHA256
-    assert local_file("net-a").read_bytes() == DATA
+    assert local_files(["net-a"])["net-a"].read_bytes() == DATA
     assert left(cache) == {"net-a.pth", "net-a.pth.json"}
     note = json.loads(note_path(file).read_text())
     assert note.pop("date") == datetime.now(UTC).date().isoformat()
@@ -267,10 +267,10 @@ def test_add(listed, cache, tmp_path):
     given = tmp_path / "downloaded (1).pth"
     given.write_bytes(DATA)
     assert add("net-a", given) == (file, SHA256)
-    assert given.read_bytes() == DATA == local_file("net-a").read_bytes()
+    assert given.read_bytes() == DATA == local_files(["net-a"])["net-a"].read_bytes()
     assert json.loads(note_path(file).read_text())["origin"] == str(given)
     assert left(cache) == {"net-a.pth", "net-a.pth.json"}
-    assert add("net-a", local_file("net-a"))[1] == SHA256  # from its own place
+    assert add("net-a", local_files(["net-a"])["net-a"])[1] == SHA256  # from its own place
 
 
 def test_a_model_and_an_official_name_are_enough(listed, cache, tmp_path):
@@ -321,9 +321,68 @@ def test_a_file_that_fails_its_check_replaces_nothing(listed, cache, tmp_path):
     add("net-a", given)
     given.write_bytes(b"another")
     with pytest.raises(ValueError, match=r"net-a\.pth: it has no end; it is found at https"):
-        add("net-a", given)
-    assert local_file("net-a").read_bytes() == DATA
+        add("net-a", given, replace=True)
+    assert local_files(["net-a"])["net-a"].read_bytes() == DATA
     verify(listed())
+
+
+def test_another_file_replaces_the_first_only_if_told(listed, cache, tmp_path):
+    file = listed()
+    given = tmp_path / "mine.pth"
+    given.write_bytes(DATA)
+    add("net-a", given)
+    given.write_bytes(b"other" + END)
+    with pytest.raises(ValueError, match=r"another net-a is here since .*: --replace puts"):
+        add("net-a", given)
+    assert local_files(["net-a"])["net-a"].read_bytes() == DATA
+    add("net-a", given, replace=True)
+    assert local_files(["net-a"])["net-a"].read_bytes() == given.read_bytes()
+    verify(file)
+
+
+def test_bytes_that_are_here_under_another_name_are_refused(listed, cache, tmp_path):
+    listed("net-a"), listed("net-b")
+    given = tmp_path / "mine (1).pth"
+    given.write_bytes(DATA)
+    add("net-a", given)
+    with pytest.raises(ValueError, match="is not net-b: it is here already as net-a"):
+        add("net-b", given)
+
+
+def test_a_wrong_file_costs_no_part_of_a_download(listed, cache, tmp_path):
+    file = listed(size=len(DATA), sha256=SHA256)
+    part = place(file).with_name(".net-a.pth-0123456789ab.part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(DATA[:100])
+    given = tmp_path / "mine.pth"
+    given.write_bytes(DATA[:-1])
+    with pytest.raises(ValueError, match="is not net-a"):
+        add("net-a", given)
+    assert part.exists()
+    given.write_bytes(DATA)
+    add("net-a", given)
+    assert not part.exists()
+
+
+def test_a_file_that_was_damaged_here_is_not_used(listed, cache, tmp_path):
+    file = listed()
+    given = tmp_path / "mine.pth"
+    given.write_bytes(DATA)
+    add("net-a", given)
+    place(file).write_bytes(b"x" + DATA[1:])
+    with pytest.raises(ValueError, match=r"it was [0-9a-f]{64} on .*: iqa-eval weights fetch net-a"):
+        local_files(["net-a"])
+
+
+@pytest.mark.parametrize("note", ["[" * 200_000, "[]", '{"sha256": 1}'])
+def test_a_damaged_note_is_one_line(listed, cache, tmp_path, note):
+    file = listed()
+    given = tmp_path / "mine.pth"
+    given.write_bytes(DATA)
+    add("net-a", given)
+    note_path(file).write_text(note)
+    with pytest.raises(ValueError, match=r"its note .* is damaged: remove it"):
+        verify(file)
 
 
 def test_a_file_that_is_not_there(listed, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from harness.model import Unavailable
 from harness.registry import BrokenPlugin, Entry, UnknownName
-from harness.weights import WeightsFile, local_file, table
+from harness.weights import WeightsFile, local_files, table
 from harness.weights import files as files_module
 from harness.weights.files import chosen
 
@@ -58,15 +58,47 @@ def test_a_package_of_a_stranger_is_listed(install):
     assert table()["theirs-a"].size == 1
 
 
-def test_local_file(listed, cache):
+def test_local_files(listed, cache):
     listed("net-a", file="Official Name.tar")
     with pytest.raises(Unavailable) as caught:
-        local_file("net-a")
+        local_files(["net-a"])
     assert caught.value.reason == "Official Name.tar of net is not here"
     assert caught.value.command == "iqa-eval weights fetch net-a"
     path = cache / "weights" / "net" / "Official Name.tar"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x")
-    assert local_file("net-a") == path
+    assert local_files(["net-a"])["net-a"] == path
     with pytest.raises(UnknownName, match="did you mean net-a"):
-        local_file("net-b")
+        local_files(["net-b"])
+
+
+def test_all_that_is_lacking_is_fetched_by_one_command(listed, cache):
+    listed("net-a"), listed("net-b")
+    with pytest.raises(Unavailable) as caught:
+        local_files(["net-a", "net-b"])
+    assert caught.value.reason == "net-a.pth of net and net-b.pth of net are not here"
+    assert caught.value.command == "iqa-eval weights fetch net-a net-b"
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [42, ["x"], [WeightsFile("a", "..", "f", "s", "l", "h", "p", 1)]],
+    ids=["no list", "no files", "a folder elsewhere"],
+)
+def test_a_list_that_cannot_be_used_costs_a_warning(monkeypatch, listed):
+    point = SimpleNamespace(load=lambda: listed)
+    monkeypatch.setattr(
+        files_module, "entries", lambda group: {"odd": Entry("odd", "x:y", "odd 1", point)}
+    )
+    with pytest.warns(UserWarning, match="'odd' of odd 1 lists what are no weights files"):
+        assert table() == {}
+
+
+def test_two_files_of_one_place_are_refused(monkeypatch):
+    files = [WeightsFile(name, "m", "f", "s", "l", "h", "p", 1) for name in ("a", "b")]
+    point = SimpleNamespace(load=lambda: files)
+    monkeypatch.setattr(
+        files_module, "entries", lambda group: {"odd": Entry("odd", "x:y", "odd 1", point)}
+    )
+    with pytest.raises(BrokenPlugin, match="list weights 'b'"):
+        table()
