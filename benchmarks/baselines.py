@@ -69,7 +69,8 @@ def main() -> None:
     options.add_argument("--cores", type=int, default=cores(), help="threads, and workers of run")
     given = options.parse_args()
     torch.set_num_threads(given.cores)
-    sys.path.remove(str(Path(__file__).resolve().parent))  # where `baselines` is this file
+    if (here := str(Path(__file__).resolve().parent)) in sys.path:
+        sys.path.remove(here)  # where `baselines` is this file
     import baselines.resnet50
 
     baselines.resnet50.RECENT = 0  # what was computed in an earlier pass is computed again

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from .model import Model, ModelCard, TrainedOn
+    from .model import ModelCard, TrainedOn
 
 WIDTH = 98
 TITLES = 18  # columns
@@ -22,21 +22,38 @@ def card(
 ) -> None:
     """Show what a model is: its weights, what it was trained on, what it sees of an image."""
     from .cli_options import options
-    from .registry import load_model
+    from .model import Unavailable, operations
+    from .registry import load_model, maker, option_names
 
-    for line in card_lines(load_model(model, **options(option))):
+    lacking = None
+    try:
+        loaded = load_model(model, **options(option))
+        shown, offered = loaded.card, sorted(operations(loaded))
+    except Unavailable as error:
+        if error.card is None:
+            raise
+        shown, offered, lacking = error.card, None, str(error)
+    takes = [name for name in option_names(maker(model)) if name != "device"]
+    for line in card_lines(shown, offered, takes):
         typer.echo(line)
+    if lacking is not None:
+        typer.echo(f"\n{lacking}")
 
 
-def card_lines(model: Model) -> Iterator[str]:
-    """The card of ``model`` in lines of at most WIDTH columns, if no word is longer."""
-    found = model.card
+def card_lines(
+    found: ModelCard, offered: Sequence[str] | None = None, takes: Sequence[str] = ()
+) -> Iterator[str]:
+    """The card ``found`` in lines of at most WIDTH columns, if no word is longer.
+
+    ``offered`` are the operations of the model, None where they are not known; ``takes`` the
+    options that it can be loaded with.
+    """
     control = " (a control: shown, never ranked)" if found.control else ""
     yield f"{found.name}, version {found.version}{control}"
     if found.summary:
         yield from textwrap.wrap(found.summary, WIDTH)
     yield ""
-    for title, lines in _facts(model):
+    for title, lines in _facts(found, offered, takes):
         for i, line in enumerate(lines):
             pad = " " * TITLES
             start = f"{title:<{TITLES}}" if i == 0 else pad
@@ -50,18 +67,20 @@ def card_lines(model: Model) -> Iterator[str]:
             )
 
 
-def _facts(model: Model) -> Iterator[tuple[str, list[str]]]:
+def _facts(
+    found: ModelCard, offered: Sequence[str] | None, takes: Sequence[str]
+) -> Iterator[tuple[str, list[str]]]:
     """Titles, each with the lines beside it, of which there is at least one."""
-    from .model import operations
-
-    found = model.card
     yield "mode", [found.mode]
-    yield "operations", [_list(sorted(operations(model)), "none")]
+    if offered is not None:
+        yield "operations", [_list(offered, "none")]
+    if takes:
+        yield "takes", [_list(takes, "")]
     if found.options:
         yield "options", [_list((f"{k}={v}" for k, v in sorted(found.options.items())), "")]
     yield "paper", [found.paper or NOT_STATED]
     yield "license", [found.license]
-    yield "weights", list(_weights(found)) or ["none"]
+    yield "weights", list(_weights(found)) or ["none" if offered is not None else "not here"]
     yield "trained on", _trained_on(found.trained_on)
     if found.trained_on != ():
         yield "  damaged by", [_list(found.trained_degradations, "none stated")]

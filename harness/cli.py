@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from .cli_options import names, options, options_of
+from .cli_options import names, options, options_of, require_known
 from .errors import message
 from .registry import BrokenPlugin, entries
 
@@ -124,9 +124,11 @@ def score(
     device: Device = "cpu",
 ) -> None:
     """Score images with one model; higher is better. Exit code 1 if one could not be scored."""
+    from .registry import load_model
     from .scoring import score as score_files
 
-    result = score_files(images, model, reference, device=device, **options(option))
+    adapter = load_model(model, **options(option))
+    result = score_files(images, adapter, reference, device=device)
     for image, value, reason, warning in result.itertuples(index=False, name=None):
         if warning:
             typer.echo(f"warning: {image}: {warning}", err=True)
@@ -178,13 +180,15 @@ def run(
         usual = Suite.model_fields["protocols"].default
         given["protocols"] = given["protocols"] or [named.name for named in usual]
         of_models = options_of("model", given["models"], model_option)
+        of_datasets = options(dataset_option, "--dataset-option", "every dataset")
         of_protocols = options_of("protocol", given["protocols"], protocol_option)
         content = {
             "models": [{"name": n, **of_models[n]} for n in given["models"]],
-            "datasets": [{"name": n, **at, **options(dataset_option)} for n in given["datasets"]],
+            "datasets": [{"name": n, **at, **of_datasets} for n in given["datasets"]],
             "protocols": [{"name": n, **of_protocols[n]} for n in given["protocols"]],
         }
         plan = make_suite("run", {**content, "seed": seed or 0})
+    require_known(plan)
     show(plan, out, workers=workers, device=device, cache=cache, retry_failed=retry_failed)
 
 

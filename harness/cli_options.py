@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .suite import Suite
 
 
 def names(values: list[str] | None) -> list[str]:
@@ -11,14 +15,19 @@ def names(values: list[str] | None) -> list[str]:
     return [name for value in values or () for name in value.split(",") if name]
 
 
-def options(values: list[str] | None) -> dict[str, Any]:
+def options(
+    values: list[str] | None, flag: str = "--option", of: str = "the one model"
+) -> dict[str, Any]:
     """``NAME=VALUE`` → options; values are read as YAML scalars (true, 3, text)."""
-    found = {}
+    found: dict[str, Any] = {}
     for text in values or ():
-        name, equals, value = text.partition("=")
+        left, equals, value = text.partition("=")
+        _, dot, name = left.rpartition(".")
         if not (name and equals):
-            raise ValueError(f"--option {text!r}: write NAME=VALUE")
-        found[name] = _value(text, value)
+            raise ValueError(f"{flag} {text!r}: write NAME=VALUE")
+        if dot:
+            raise ValueError(f"{flag} {text!r}: write {name}=…: {flag} is of {of}")
+        _put(found, name, value, f"{flag} {text!r}")
     return found
 
 
@@ -31,23 +40,58 @@ def options_of(
     """
     found: dict[str, dict[str, Any]] = {name: {} for name in known}
     for text in values or ():
+        where = f"--{kind}-option {text!r}"
         left, equals, value = text.partition("=")
         thing, _, option = left.rpartition(".")
         if not (thing and option and equals):
-            raise ValueError(f"--{kind}-option {text!r}: write {kind.upper()}.NAME=VALUE")
+            raise ValueError(f"{where}: write {kind.upper()}.NAME=VALUE")
         if thing not in found:
             has = ", ".join(found) or "none"
-            raise ValueError(
-                f"--{kind}-option {text!r}: no {kind} {thing!r} is run here, but {has}"
-            )
-        found[thing][option] = _value(text, value)
+            raise ValueError(f"{where}: no {kind} {thing!r} is run here, but {has}")
+        _put(found[thing], option, value, where)
     return found
 
 
-def _value(text: str, value: str) -> Any:
+def _put(found: dict[str, Any], option: str, value: str, where: str) -> None:
+    """Add an option to those that are ``found``."""
     import yaml
 
+    if option == "name":  # which a suite has for the thing itself
+        raise ValueError(f"{where}: name is no option")
+    if option in found:
+        raise ValueError(f"{where}: {option} is given twice")
     try:
-        return yaml.safe_load(value)
+        found[option] = yaml.safe_load(value)
     except yaml.YAMLError:
-        raise ValueError(f"{text!r}: the value cannot be read; put it in quotes: '\"…\"'") from None
+        raise ValueError(f"{where}: the value cannot be read; put it in quotes: '\"…\"'") from None
+
+
+def require_known(suite: Suite) -> None:
+    """Raise UnknownName, in one line, for all names of ``suite`` that stand for nothing.
+
+    Nothing is made: whether a family has a model, or a file is there, shows later.
+    """
+    from .registry import BrokenPlugin, UnknownName, find, maker
+
+    checks: dict[str, Callable[[str], object]] = {
+        "models": maker,
+        "datasets": lambda name: _is_path(name) or find("datasets", name),
+        "protocols": lambda name: find("protocols", name),
+    }
+    wrong: dict[str, None] = {}
+    for group, check in checks.items():
+        for named in getattr(suite, group):
+            try:
+                check(named.name)
+            except UnknownName as error:
+                wrong[str(error)] = None
+            except BrokenPlugin:  # which costs only its own rows
+                continue
+    if wrong:
+        raise UnknownName(" | ".join(wrong))
+
+
+def _is_path(dataset: str) -> bool:
+    from .datasets import HUB
+
+    return dataset.startswith(HUB) or bool(Path(dataset).suffix) or Path(dataset).exists()

@@ -41,10 +41,11 @@ def cost(
             typer.echo(f"{name}: {problem}", err=True)
         failed |= problem is not None or any(each.counts is None for each in found)
         rows += found
-    where = _where(device)
-    _print(rows, where)
-    if out is not None:
-        _write(rows, where, out)
+    if rows:
+        where = _where(device)
+        _print(rows, where)
+        if out is not None:
+            _write(rows, where, out)
     raise typer.Exit(int(failed))
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
 # An absolute path, but no address and no fraction.
 _PATH = re.compile(r"(?<![\w.:/])/(?:[^\s/:;,()'\"]+/)+([^\s/:;,()'\"]+)")
+
+# As Python words a call with an argument that is not taken, and without one that is needed.
+_REFUSED = re.compile(r"(?:unexpected|multiple values for)(?: keyword)? argument '([^']+)'")
+_LACKING = re.compile(r"missing \d+ required [a-z -]+: (.+)")
 
 
 def message(error: BaseException) -> str:
@@ -25,11 +30,22 @@ def one_line(error: BaseException) -> str:
     return f"{kind}: {text[:300]}" if text else kind
 
 
-def call_failed(what: str, error: TypeError, options: Container[str]) -> str:
-    """Why ``what`` cannot be called with ``options``; most often it does not have one of them."""
-    found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-    if found and found[1] in options:
-        return f"{what} has no option {found[1]!r}"
+def call_failed(
+    what: str, error: TypeError, options: Container[str], takes: Sequence[str] = ()
+) -> str:
+    """Why ``what`` cannot be called with ``options``; ``takes`` are those that it names, if known.
+
+    Most often it does not have one of them, or needs one that is not given.
+    """
+    if (found := _REFUSED.search(str(error))) and (name := found[1]) in options:
+        close = difflib.get_close_matches(name, takes, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ";"
+        listed = f"{hint} options: {', '.join(takes)}" if takes else ""
+        return f"{what} has no option {name!r}{listed}"
+    if found := _LACKING.search(str(error)):
+        lacking = re.findall(r"'(\w+)'", found[1])
+        if set(lacking) <= set(takes):
+            return f"{what} cannot be made without a value for {', '.join(lacking)}"
     return f"{what}: {message(error)}"
 
 

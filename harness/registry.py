@@ -10,12 +10,12 @@ exactly as ours does, in its own ``pyproject.toml``::
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib import metadata
-from inspect import signature
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from .canonical import canonical_json
@@ -25,7 +25,9 @@ from .model import Family, Model, ModelCard, Unavailable, operations
 if TYPE_CHECKING:
     from .protocols.base import Comparison, Protocol
 
-Group = Literal["models", "datasets", "protocols", "degradations", "weights", "commands"]
+Group = Literal[
+    "models", "datasets", "protocols", "reducers", "degradations", "weights", "commands"
+]
 
 
 class UnknownName(ValueError):
@@ -86,13 +88,17 @@ def unknown(kind: str, name: str, known: Iterable[str], members: Iterable[str] =
     """One line for a name that does not exist, with the closest ones that do.
 
     ``members`` are those of families, "pyiqa:psnr": each is also found by what follows the colon.
+    Case does not matter.
     """
     known = sorted(known)
-    full = {part: (part,) for part in known}
+    full: dict[str, tuple[str, ...]] = {}  # what may be typed, in lower case → what is meant
+    for part in known:
+        full[part.lower()] = (*full.get(part.lower(), ()), part)
     for member in members:
-        for part in (member, member.partition(":")[2]):
+        for part in (member.lower(), member.lower().partition(":")[2]):
             full[part] = (*full.get(part, ()), member)
-    parts = difflib.get_close_matches(name, full, n=3, cutoff=0.5)
+    typed = name.lower()
+    parts = [typed] if typed in full else difflib.get_close_matches(typed, full, n=3, cutoff=0.5)
     close = list(dict.fromkeys(meant for part in parts for meant in full[part]))[:3]
     hint = f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(known) or 'none'}"
     return f"unknown {kind} {name!r}; {hint}"
@@ -107,32 +113,52 @@ def _listed() -> Iterator[str]:
                 yield from (f"{entry.name}:{name}" for name in thing.listed)
 
 
-def load_model(name: str, **options: Any) -> Model:
+def maker(name: str) -> Callable[..., Any]:
+    """What makes the model called ``name``, of its options. Raises UnknownName, BrokenPlugin.
+
+    Whether a family has the member that ``name`` names shows only when it is made.
+    """
+    prefix, colon, rest = name.partition(":")
+    thing = find("models", prefix).load()
+    if isinstance(thing, Family):
+        if not rest:
+            known = ", ".join(f"{prefix}:{listed}" for listed in thing.listed[:5])
+            raise UnknownName(f"{prefix!r} is a family of models; name one of it, e.g. {known}")
+        return partial(thing.load, rest)
+    if colon:
+        raise UnknownName(f"unknown model {name!r}; {prefix!r} takes no name after the colon")
+    found: Callable[..., Any] = thing
+    return found
+
+
+def option_names(make: Callable[..., Any]) -> list[str]:
+    """The options that ``make`` names in its signature, in that order."""
+    try:
+        parameters = signature(make).parameters.values()
+    except (TypeError, ValueError):  # written in C
+        return []
+    named = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+    return [parameter.name for parameter in parameters if parameter.kind in named]
+
+
+def load_model(name: str, /, **options: Any) -> Model:
     """The adapter called ``name``, e.g. ``"pyiqa:psnr"`` or ``"my-model"``.
 
     ``options`` are the adapter's own; they become part of its card and of every cell key.
     Raises UnknownName, BrokenPlugin, ValueError for bad options, or Unavailable where weights
     or a library are absent.
     """
-    prefix, colon, rest = name.partition(":")
     try:
         canonical_json(options)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: options must be plain values: {error}") from error
-    thing = find("models", prefix if colon else name).load()
-    if isinstance(thing, Family):
-        if not rest:
-            known = ", ".join(f"{prefix}:{listed}" for listed in thing.listed[:5])
-            raise UnknownName(f"{prefix!r} is a family of models; name one of it, e.g. {known}")
-        thing = partial(thing.load, rest)
-    elif colon:
-        raise UnknownName(f"unknown model {name!r}; {prefix!r} takes no name after the colon")
+    make = maker(name)
     try:
-        model = thing(**options)
+        model = make(**options)
     except (Unavailable, ValueError, OSError):
         raise
     except TypeError as error:
-        raise ValueError(call_failed(name, error, options)) from error
+        raise ValueError(call_failed(name, error, options, option_names(make))) from error
     except Exception as error:
         raise BrokenPlugin(f"{name!r} cannot be made: {one_line(error)}") from error
     if not isinstance(getattr(model, "card", None), ModelCard):
@@ -161,7 +187,8 @@ def load_protocol(name: str, **options: Any) -> Protocol | Comparison:
     try:
         protocol = thing(**options)
     except TypeError as error:
-        raise ValueError(call_failed(f"protocol {name!r}", error, options)) from error
+        what = f"protocol {name!r}"
+        raise ValueError(call_failed(what, error, options, option_names(thing))) from error
     if not isinstance(protocol, Protocol | Comparison):
         raise BrokenPlugin(f"{name!r} is registered as a protocol and is none")
     # One that is made with a folder says what it found there, not where; a default says nothing.

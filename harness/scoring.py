@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from .errors import one_line
 from .images import TOO_LARGE, DecodePolicy, Failure, decode
 from .model import Model, operations
 from .operate import operate
-from .registry import load_model
+from .registry import BrokenPlugin, UnknownName, load_model, maker, option_names
 from .sample import FileSource, Sample
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def score(
     offered = operations(adapter)
     operation = "score" if references is None else "score_pair"
     if operation not in offered or not callable(getattr(adapter, operation, None)):
-        raise ValueError(f"{adapter.card.name}: {_advice(operation, offered)}")
+        raise ValueError(f"{adapter.card.name}: {_advice(operation, offered, adapter.card.name)}")
     results = [
         _score_one(adapter, operation, members)
         for members in tqdm(pairs, desc=adapter.card.name, unit="image", delay=2)
@@ -91,11 +92,21 @@ def _score_one(
     return value, None, warning
 
 
-def _advice(operation: str, offered: frozenset[str]) -> str:
+def _advice(operation: str, offered: frozenset[str], name: str) -> str:
     if operation == "score" and "score_pair" in offered:
         return "compares an image with its reference: give --reference"
     if operation == "score_pair" and "score" in offered:
         return "judges an image by itself: leave the reference out"
     if "features" in offered:
-        return "gives features, not scores: use the linear-probe protocol on a labeled dataset"
+        head = f", or give it a head, if it has one: iqa-eval card {name}"
+        return (
+            "gives features, not scores: use the linear-probe protocol on a labeled dataset"
+            f"{head if _takes_a_head(name) else ''}"
+        )
     return "cannot score images"
+
+
+def _takes_a_head(name: str) -> bool:
+    with suppress(UnknownName, BrokenPlugin):  # a model that was given need not be registered
+        return "head" in option_names(maker(name))
+    return False

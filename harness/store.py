@@ -154,7 +154,8 @@ class CellFiles:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             why = "the disk is full" if full else error.strerror or error
             raise StoreError(
-                f"cannot write to {self.folder}: {why}; what was finished is kept"
+                f"cannot write to {self.folder}: {why}; what was finished is kept; --cache or the "
+                "variable IQA_EVAL_CACHE names another folder"
             ) from error
 
     def _files(self) -> list[Path]:

@@ -21,15 +21,20 @@ Names = Annotated[list[str], typer.Argument(help="A file's name, or a model's fo
 
 @app.command("list")
 def list_weights() -> None:
-    """List the files: size, license, whether each is here, and whose SHA-256 is known."""
+    """List the files: names, whether each is here, size, whose SHA-256 is known, license."""
+    from .download import readable
     from .weights import table
     from .weights.store import checksum, place
 
-    lines = [("name", "size", "license", "here", "SHA-256", "what it is")]
+    lines = [("name", "here", "official file", "size", "SHA-256", "license", "what it is")]
     for file in table().values():
-        here = "yes" if place(file).is_file() else "no"
+        path, size = place(file), _size(file)
+        here = path.is_file()
+        if here and file.size is None:
+            size = readable(path.stat().st_size)
         about = f"{file.model}: {file.summary}"
-        lines.append((file.name, _size(file), file.license, here, checksum(file), about))
+        names = file.name, "yes" if here else "no", file.file
+        lines.append((*names, size, checksum(file), file.license, about))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = [text.ljust(width) for text, width in zip(line, widths, strict=True)]
@@ -53,7 +58,7 @@ def fetch(
                 verify(file)
                 typer.echo(f"{file.name} is here already: {place(file)}")
                 continue
-            except ValueError as error:
+            except (OSError, ValueError) as error:
                 typer.echo(f"{file.name} is here, but {error}: it is fetched again", err=True)
         lacking.append(file)
         for line in _terms(file):
@@ -78,11 +83,12 @@ def add(
         str, typer.Argument(help="A file's name, or its model's if FILE has the official name.")
     ],
     file: Annotated[Path, typer.Argument(help="It is copied.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Even if another is here.")] = False,
 ) -> None:
     """Check a file that you have, and copy it to where models look for it."""
     from .weights.fetch import add as copy
 
-    typer.echo(_got(*copy(name, file)))
+    typer.echo(_got(*copy(name, file, replace)))
 
 
 @app.command()

@@ -115,7 +115,10 @@ class Spec:
         with other counts, values or columns than the owners'.
         """
         if root is None:
-            raise ValueError(f"{self.title}: give its folder as root; in it: {self.layout}")
+            raise ValueError(
+                f"{self.title}: give its folder: --root DIR, or root: DIR in a suite; in it: "
+                f"{self.layout}"
+            )
         if subset not in ("all", "present"):
             raise ValueError(f"{self.title}: subset must be 'all' or 'present', not {subset!r}")
         folder = self.folder(root)

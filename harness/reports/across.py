@@ -9,12 +9,11 @@ from functools import cached_property
 
 from ..canonical import digest, slug
 from ..records import Row
-from .entries import Entry, Variant, entries_of, sets_apart, variant_of
+from .entries import Entry, entries_of, seen_mark, stays_in_line, variant_of
 from .groups import Group
+from .labels import Variant
 from .layout import Cell, Raw
 from .parts import FEW
-
-CONTAMINATED = ("content", "images", "labels")
 
 
 @dataclass(frozen=True)
@@ -89,11 +88,11 @@ def across(
     )
 
 
-def cautions(row: Row | None, *, contamination: bool = True) -> tuple[str, ...]:
+def cautions(row: Row | None) -> tuple[str, ...]:
     """What one must know of a single number: seen in training, circular, failed samples."""
     if row is None or row.value is None:
         return ()
-    words = [row.contamination] if contamination and row.contamination in CONTAMINATED else []
+    words = [mark] if (mark := seen_mark(row.contamination)) else []
     words += [mark for mark in row.marks if mark.partition(" ")[0] == "circular"]
     if row.n_scored < row.n_expected:
         words.append(f"{row.n_scored}/{row.n_expected}")
@@ -101,8 +100,13 @@ def cautions(row: Row | None, *, contamination: bool = True) -> tuple[str, ...]:
 
 
 def star_notes(rows: Iterable[Row]) -> Iterator[str]:
-    """What the words beside starred numbers say, but for those about training."""
-    words = {word for row in rows for word in cautions(row, contamination=False)}
+    """What the words beside starred numbers say."""
+    words = {word for row in rows for word in cautions(row)}
+    if any(word.startswith("seen") for word in words):
+        yield (
+            "*seen: in training, the model met scenes (content), pictures (images) or labels of "
+            "what the number rests on, which may flatter it."
+        )
     if any(word.startswith("circular") for word in words):
         yield "*circular: the model helped to make the labels."
     if any("/" in word for word in words):
@@ -120,7 +124,7 @@ def marks_of_all(joint: Across) -> tuple[str, ...]:
     """Marks that every row has, but for those that set a model apart."""
     rows = [row for entry in joint.entries for row in entry.rows]
     shared = set[str](rows[0].marks).intersection(*(row.marks for row in rows))
-    return tuple(mark for mark in rows[0].marks if mark in shared and not sets_apart(mark))
+    return tuple(mark for mark in rows[0].marks if mark in shared and not stays_in_line(mark))
 
 
 def reading_notes(joint: Across, *metrics: str) -> Iterator[str]:

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
+from ..errors import portable
 from ..papers.results import SPREAD, Result
 from ..papers.schema import CORRELATIONS
 from ..protocols.base import Measure
 from ..reproduce import Reproduction
+from ..suite import Named
 from .comparison_notes import named, notes
 from .console import PIPED, print_table
+from .labels import called
 from .layout import NONE, Cell, Column, Line, Table, interval, number, text_cell
 from .parts import METRICS
 
@@ -97,7 +100,7 @@ def _lines(result: Result) -> Iterator[Line]:
         yield (
             text_cell(cell.dataset),
             Cell(NONE if cell.subset == "all" else cell.subset, (cell.subset,)),
-            Cell(cell.method, (cell.method, named(cell.model), named(cell.protocol))),
+            Cell(cell.method, (cell.method, _model(cell.model), named(cell.protocol))),
             Cell(METRICS.get(metric, metric.replace("_", " ")), (metric,)),
             Cell(
                 _amount(metric, published),
@@ -108,6 +111,10 @@ def _lines(result: Result) -> Iterator[Line]:
             _inside(measured, published),
             _count(measured),
         )
+
+
+def _model(model: Named | None) -> str:
+    return "" if model is None else called(model.name, portable(model.options))
 
 
 def _amount(metric: str, value: float | None) -> str:

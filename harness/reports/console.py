@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from textwrap import fill
 from typing import Literal
 
 from rich import box
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
 from ..records import NOT_APPLICABLE, Row
+from .fitting import fitting, text_of, title, without_details
 from .groups import group
-from .layout import Column, Line, Missing, Table
+from .layout import Missing, Table
 from .overview import overviews
-from .parts import COUNT, RANK
 from .tables import tables
 
 PIPED = 120  # columns, where there is no terminal to ask
@@ -41,7 +40,8 @@ def as_text(rows: Iterable[Row], width: int = PIPED, color: bool = False) -> str
     )
     groups = group(rows)
     unfit: list[str] = []
-    wanting: dict[Missing, None] = {}  # what could be had, once for all tables
+    shown: list[Table] = []
+    lacking: dict[Missing, dict[str, list[str]]] = {}  # one model each; study → datasets
     for overview in overviews(groups):
         for table in overview.tables:
             if not table.folded:
@@ -53,13 +53,25 @@ def as_text(rows: Iterable[Row], width: int = PIPED, color: bool = False) -> str
             why = "; ".join(dict.fromkeys(entry.reason or "" for entry in unmet))
             unfit.append(f"not applicable: {found.key.dataset} · {found.study}: {why}")
             continue
+        study = replace(found, key=found.key._replace(split="all")).study  # a skip has no split
         for table in tables(found):
             if not table.folded:
-                wanting |= dict.fromkeys(m for m in table.missing if m.command)
-                print_table(console, table, wanting)
+                shown.append(table)
+                for missing in _each(table):
+                    places = lacking.setdefault(missing, {})
+                    places.setdefault(study, []).append(found.key.dataset)
+    # What could be had, and what several tables lack, is said once for all of them.
+    once = {
+        missing: places
+        for missing, places in lacking.items()
+        if missing.command or sum(map(len, places.values())) > 1
+    }
+    for table in shown:
+        if table.lines or table.apart or not set(_each(table)) <= once.keys():
+            print_table(console, table, once)
     for line in unfit:
         console.print(Text(line, style="dim"))
-    for missing in wanting:
+    for missing in _by_reason(once):
         _print_missing(console, missing)
     return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
 
@@ -72,11 +84,30 @@ def print_table(console: Console, table: Table, elsewhere: Container[Missing] = 
     if table.lines or table.apart:
         _print_grid(console, table)
     for missing in table.missing:
-        if missing not in elsewhere:
-            _print_missing(console, missing)
+        own = tuple(m for m in missing.models if replace(missing, models=(m,)) not in elsewhere)
+        if own:
+            _print_missing(console, replace(missing, models=own))
     for note in table.notes:
         console.print(Text(note, style="dim"))
     console.print()
+
+
+def _each(table: Table) -> Iterator[Missing]:
+    """What the table lacks, model by model."""
+    for missing in table.missing:
+        yield from (replace(missing, models=(model,)) for model in missing.models)
+
+
+def _by_reason(lacking: Mapping[Missing, Mapping[str, list[str]]]) -> list[Missing]:
+    """Models with one reason and command in the same places together, the reason with these."""
+    together: dict[tuple[str, str], dict[str, None]] = {}
+    for missing, places in lacking.items():
+        where = "; ".join(
+            f"{study} on {', '.join(dict.fromkeys(sets))}" for study, sets in places.items()
+        )
+        why = (f"{missing.reason} ({where})", missing.command)
+        together.setdefault(why, {}).update(dict.fromkeys(missing.models))
+    return [Missing(tuple(models), *why) for why, models in together.items()]
 
 
 def _print_missing(console: Console, missing: Missing) -> None:
@@ -87,62 +118,19 @@ def _print_missing(console: Console, missing: Missing) -> None:
 
 
 def _print_grid(console: Console, table: Table) -> None:
-    table = _without_details(table, console.width)
-    shown, dropped = _fitting(table, console.width)
+    table = without_details(table, console.width)
+    shown, dropped = fitting(table, console.width)
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for i in shown:
-        column, wide = table.columns[i], _width(table, i)
+    for i, wide in shown.items():
+        column = table.columns[i]
         justify: Literal["left", "right"] = "right" if column.kind == "number" else "left"
-        grid.add_column(Text(fill(_title(column), wide)), justify=justify, min_width=wide)
+        grid.add_column(
+            Text(fill(title(column), wide)), justify=justify, width=wide, overflow="fold"
+        )
     for lines, style in ((table.lines, ""), (table.apart, "dim")):
         for line in lines:
-            grid.add_row(*(Text(_text(line, i)) for i in shown), style=style)
+            grid.add_row(*(Text(text_of(line, i)) for i in shown), style=style)
         grid.add_section()
     console.print(grid)
     if dropped:
         console.print(Text(f"Left out, for want of width: {', '.join(dropped)}.", style="dim"))
-
-
-def _without_details(table: Table, width: int) -> Table:
-    """``table``, if it fits; else without details in columns that share a heading."""
-    if sum(_width(table, i) + 2 for i in range(len(table.columns))) + 2 <= width:
-        return table
-    lines, apart = (
-        tuple(
-            tuple(
-                replace(cell, detail="") if column.span else cell
-                for cell, column in zip(line, table.columns, strict=True)
-            )
-            for line in part
-        )
-        for part in (table.lines, table.apart)
-    )
-    return replace(table, lines=lines, apart=apart)
-
-
-def _fitting(table: Table, width: int) -> tuple[list[int], list[str]]:
-    """Columns that fit, and the titles of those left out: minor numbers go first, N last."""
-    columns = table.columns
-    shown = list(range(len(columns)))
-    numbers = [i for i in shown if columns[i].kind == "number" and i != table.sorted_by]
-    minor = [i for i in numbers if columns[i] not in (RANK, COUNT)]
-    words = [i for i in shown if columns[i].kind == "text"]
-    minor.sort(key=lambda i: columns[i].spare)
-    leaving = [*(i for i in shown if columns[i] == COUNT), *words, *minor]
-    while leaving and sum(_width(table, i) + 2 for i in shown) + 2 > width:
-        shown.remove(leaving.pop())
-    return shown, [_title(column) for i, column in enumerate(columns) if i not in shown]
-
-
-def _width(table: Table, i: int) -> int:
-    """As wide as the widest cell, and as the longest word of the heading, which may wrap."""
-    cells = [_text(line, i) for line in (*table.lines, *table.apart)]
-    return max(cell_len(text) for text in (*cells, *_title(table.columns[i]).split()))
-
-
-def _title(column: Column) -> str:
-    return f"{column.span} {column.title}".strip()
-
-
-def _text(line: Line, i: int) -> str:
-    return f"{line[i].text} {line[i].detail}".strip()

@@ -120,13 +120,13 @@ def _matrix(across: Across, metric: str) -> Table:
                     *(
                         with_cautions(
                             row_cell(row, with_interval=True),
-                            cautions(row, contamination=False),
+                            cautions(row),
                             (row.n_scored, row.n_expected) if row else (None, None),
                         )
                         for row in rows
                     ),
                     *published_cells(own, places),
-                    text_cell(own.rows[0].contamination),
+                    text_cell(own.contamination),
                 )
 
     return Table(

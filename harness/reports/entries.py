@@ -6,21 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 from ..records import Row
+from .labels import Variant, labels
 
 UNRANKED_MARKS = ("circular", "control")
+CONTAMINATED = ("content", "images", "labels")  # what may have been met, the least first
 TO_GET_IT = "; to get it: "  # how an unavailable model's reason and command are joined
-
-
-class Variant(NamedTuple):
-    """A model as it was run: two variants of one name are two lines of a table."""
-
-    model: str
-    model_version: str
-    weights: str
-    options: str
 
 
 @dataclass(frozen=True, eq=False)  # a key of dictionaries: told apart by identity
@@ -45,8 +37,20 @@ class Entry:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """Every mark of any row, once, in order."""
-        return tuple(dict.fromkeys(mark for row in self.rows for mark in row.marks))
+        """Every mark of any row, once, in order; then what was seen in training."""
+        found = (mark for row in self.rows for mark in row.marks)
+        return tuple(dict.fromkeys((*found, *([self.seen] if self.seen else []))))
+
+    @property
+    def seen(self) -> str:
+        """The mark of a model that has met what it is measured on, of the most it met, or ""."""
+        met = {row.contamination for row in self.rows if row.value is not None}
+        return next((seen_mark(level) for level in reversed(CONTAMINATED) if level in met), "")
+
+    @property
+    def contamination(self) -> str:
+        """What was met in training; more than one where rows rest on different datasets."""
+        return ", ".join(dict.fromkeys(row.contamination for row in self.rows))
 
     @property
     def set_apart(self) -> bool:
@@ -71,28 +75,23 @@ def sets_apart(mark: str) -> bool:
     return mark.partition(" ")[0] in UNRANKED_MARKS
 
 
+def seen_mark(contamination: str) -> str:
+    """The mark of a number that the model knew something of, such as "seen: labels", or ""."""
+    return f"seen: {contamination}" if contamination in CONTAMINATED else ""
+
+
+def stays_in_line(mark: str) -> bool:
+    """Whether a mark is said of each line, even if all lines have it."""
+    return sets_apart(mark) or mark in map(seen_mark, CONTAMINATED)
+
+
 def entries_of(rows: Iterable[Row], study: Iterable[Row]) -> tuple[Entry, ...]:
     """``rows`` by variant, in order; labels are unique among the variants of ``study``."""
-    variants = {variant_of(row) for row in study}
+    named = labels({variant_of(row) for row in study})
     by_variant: dict[Variant, list[Row]] = defaultdict(list)
     for row in rows:
         by_variant[variant_of(row)].append(row)
-    return tuple(
-        Entry(_label(variant, variants), tuple(own)) for variant, own in sorted(by_variant.items())
-    )
-
-
-def _label(variant: Variant, others: Iterable[Variant]) -> str:
-    """The model's name, followed by whatever tells it from others of that name."""
-    same = [other for other in others if other.model == variant.model]
-    told = [
-        f"{field.replace('model_', '')} {(value[:12] if field == 'weights' else value) or '–'}"
-        for field, value, values in zip(
-            variant._fields, variant, zip(*same, strict=True), strict=True
-        )
-        if len(set(values)) > 1
-    ]
-    return f"{variant.model} ({', '.join(told)})" if told else variant.model
+    return tuple(Entry(named[variant], tuple(own)) for variant, own in sorted(by_variant.items()))
 
 
 def variant_of(row: Row) -> Variant:

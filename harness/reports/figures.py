@@ -32,7 +32,9 @@ from .style import (
     Picture,
     finish,
     short,
+    star_note,
     style,
+    tag,
 )
 from .tables import RATIO, areas
 
@@ -76,7 +78,7 @@ def _dots(group: Group) -> Picture:
             va="center",
             color=MUTED if entry.set_apart else INK,
         )
-    axes.set_yticks(range(len(shown)), [short(entry.label) for entry in shown])
+    axes.set_yticks(range(len(shown)), [tag(entry) for entry in shown])
     for tick, entry in zip(axes.get_yticklabels(), shown, strict=True):
         tick.set_color(MUTED if entry.set_apart else INK)
     axes.set_ylim(len(shown) - 0.4, -0.6)
@@ -90,7 +92,7 @@ def _dots(group: Group) -> Picture:
         figure,
         "How well each model orders the pictures",
         group.title,
-        f"SRCC with its interval; 1 is the same order as the labels.{gray}",
+        f"SRCC with its interval; 1 is the same order as the labels.{gray}{star_note(shown)}",
         f"Dot plot of SRCC with intervals for {len(shown)} models; the table has the numbers.",
     )
 
@@ -130,7 +132,7 @@ def _curves(group: Group) -> Picture:
     axes.set_ylabel("Response, as a share of the full-frame response")
     axes.legend(
         [*drawn, proportional],
-        [*(short(entry.label) for entry in order), "proportional to area"],
+        [*(tag(entry) for entry in order), "proportional to area"],
         loc="center left",
         bbox_to_anchor=(1.01, 0.5),
         handlelength=3.2,
@@ -142,7 +144,7 @@ def _curves(group: Group) -> Picture:
         group.title,
         "1 means that the extent of the damage makes no difference; the dotted line is a model "
         "whose response shrinks with the area. Bands are intervals. The legend follows the order "
-        f"at the smallest area.{outside}",
+        f"at the smallest area.{outside}{star_note(order)}",
         f"Line chart of the response ratio of {len(order)} models against the damaged area, from "
         f"{known[0]} to 1; the table has the numbers.",
     )

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from .entries import Entry
 from .fractions import fractions
 from .groups import RANKED_BY, Group
-from .style import COLORS, DASHES, MARKERS, MUTED, PAPER, Picture, finish, short
+from .style import COLORS, DASHES, MARKERS, MUTED, PAPER, Picture, finish, star_note, tag
 from .subsets import SPREAD
 
 
@@ -45,7 +45,7 @@ def fraction_figure(group: Group) -> Picture:
         axes.plot(
             x, printed, marker, color=color, markersize=10, markerfacecolor="none", zorder=4
         )  # fmt: skip
-    labels = [short(entry.label) for entry in order]
+    labels = [tag(entry) for entry in order]
     if published:
         hollow = {"marker": "o", "markersize": 10, "markerfacecolor": "none", "linestyle": "none"}
         drawn.append(Line2D([], [], color=MUTED, **hollow))  # type: ignore[arg-type]
@@ -67,7 +67,7 @@ def fraction_figure(group: Group) -> Picture:
         group.title,
         "Lines: mean SRCC over the repeats. Bands: ± one standard deviation over the repeats, "
         "which is no interval. The legend follows the order at the largest share."
-        f"{gray}{hollow_too}",
+        f"{gray}{hollow_too}{star_note(order)}",
         f"Line chart of the SRCC of {len(order)} models with {x[0]:g}% to {x[-1]:g}% of the "
         "labels; the table has the numbers.",
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
-from .entries import Entry, sets_apart
+from ..records import Row
+from .entries import CONTAMINATED, Entry, seen_mark, stays_in_line
 from .groups import Group
 from .layout import Cell, Column, Line, Table
 from .published import published_notes
@@ -29,6 +31,10 @@ CONTAMINATION = Column("Contamination", ("contamination",), "text")
 COUNT = Column("N", ("n_scored", "n_expected"))
 MARKS = Column("Marks", ("marks",), "marks")
 FEW = "few contents"
+SEEN = (
+    "Seen: the model met this dataset in training, its scenes (content), its pictures (images) or "
+    "its labels (labels); it keeps its place in the order, but its number may flatter it."
+)
 
 
 def assemble(
@@ -54,16 +60,40 @@ def assemble(
 
 
 def common_marks(group: Group) -> tuple[str, ...]:
-    """Marks that every line has, said once, over the table; what sets a line apart stays in it."""
+    """Marks that every line has, said once, over the table; what qualifies a line stays in it."""
     shared = [set(entry.marks) for entry in group.entries]
     first = group.entries[0].marks if group.entries else ()
-    return tuple(m for m in first if not sets_apart(m) and all(m in marks for marks in shared))
+    return tuple(m for m in first if not stays_in_line(m) and all(m in marks for marks in shared))
 
 
 def marks_cell(entry: Entry, common: tuple[str, ...]) -> Cell:
     """The marks of one line, less those that are said over the table."""
     own = [mark for mark in entry.marks if mark not in common]
     return Cell(" · ".join(own), ("; ".join(entry.marks),))
+
+
+def seen_notes(found: Iterable[tuple[str, str, Row]]) -> Iterator[str]:
+    """Who met what in training, the most first: of rows with their model's label, and where.
+
+    That is "" where a table is about one dataset.
+    """
+    who: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for label, where, row in found:
+        if row.value is not None:
+            who[row.contamination][label].append(where)
+    for level in reversed(CONTAMINATED):
+        if level in who:
+            listed = (
+                f"{label} on {', '.join(sets)}" if any(sets := dict.fromkeys(places)) else label
+                for label, places in who[level].items()
+            )
+            yield f"{seen_mark(level)} – met in training by {'; '.join(listed)}."
+
+
+def unknown_notes(found: Iterable[tuple[str, Row]]) -> Iterator[str]:
+    """Whose training nobody told of, so that no mark says nothing: of rows with their labels."""
+    if unknown := dict.fromkeys(label for label, row in found if row.contamination == "unknown"):
+        yield f"What was met in training is unknown of {', '.join(unknown)}."
 
 
 def _notes(group: Group, metric: str | None) -> tuple[str, ...]:
@@ -77,6 +107,9 @@ def _notes(group: Group, metric: str | None) -> tuple[str, ...]:
     notes += published_notes((entry.label, r) for entry in group.entries for r in entry.rows)
     if any(mark.startswith(FEW) for entry in group.entries for mark in entry.marks):
         notes.append("Few contents: intervals are wide, and the order of the lines is no finding.")
+    if any(entry.seen for entry in group.entries):
+        notes.append(SEEN)
+    notes += unknown_notes((entry.label, r) for entry in group.entries for r in entry.rows)
     notes += [f"{', '.join(who)}: {why}." for why, who in remarks.items() if why]
     key = group.key
     if group.entries:

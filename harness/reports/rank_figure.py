@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from .groups import RANKED_BY
 from .layout import number
 from .ranks import Field, name, title
-from .style import COLORS, INK, MUTED, PAPER, Picture, finish, short
+from .style import COLORS, INK, MUTED, PAPER, Picture, finish, star_note, tag
 
 
 def rank_figure(field: Field) -> Picture:
@@ -32,7 +32,7 @@ def rank_figure(field: Field) -> Picture:
             va="center",
             color=INK,
         )
-    axes.set_yticks(range(n), [short(entry.label) for entry in field.entries])
+    axes.set_yticks(range(n), [tag(entry) for entry in field.entries])
     axes.set_ylim(n - 0.4, -0.6)
     axes.set_xlim(0.6, n + 0.4)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -48,7 +48,7 @@ def rank_figure(field: Field) -> Picture:
         title(field),
         "Bars: ranks that no significant difference rules out (paired bootstrap over contents, "
         "Holm-corrected, 0.05); dots: the order by SRCC. Filled and blue: the top group, not "
-        f"significantly worse than the best.{resolution}",
+        f"significantly worse than the best.{resolution}{star_note(field.entries)}",
         f"Rank intervals of {n} models, {tops} of them in the top group; the table has the "
         "numbers.",
     )

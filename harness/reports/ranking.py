@@ -69,7 +69,7 @@ def ranked_table(group: Group) -> Table:
             *published_cells(entry, places),
             count_cell(first.n_scored, first.n_expected),
             text_cell(first.mode),
-            text_cell(first.contamination),
+            text_cell(entry.contamination),
             marks_cell(entry, common),
         )
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..canonical import slug
+from ..protocols.base import word
 from .entries import Entry
 from .groups import RANKED_BY, Group, parse_subset
 from .layout import NONE, Cell, Column, Line, Table, count_cell, number, row_cell, text_cell
 from .layout import with_interval_keys as keys
-from .parts import COUNT, MARKS, METRICS, MODEL, assemble, common_marks, marks_cell
+from .parts import COUNT, MARKS, METRICS, MODEL, assemble, common_marks, marks_cell, seen_notes
 
 RESOLVABLE = "resolvable_srcc_difference"
 
@@ -128,10 +130,11 @@ def _pairs(field: Field) -> Table:
         Column("p (Holm)", ("srcc_p_holm",)),
         Column("Resolvable", (RESOLVABLE,)),
     )
-    lines = []
+    lines, names = [], _versus(field)
     for entry in field.entries:
         for subset in (row.subset for row in entry.rows if row.metric == "srcc_difference"):
             versus = parse_subset(subset)["versus"]
+            versus = names.get(versus, versus)
             difference = entry.value("srcc_difference", subset) or 0
             if difference > 0 or (difference == 0 and entry.label < versus):
                 p = entry.value("srcc_p_holm", subset)
@@ -152,9 +155,20 @@ def _pairs(field: Field) -> Table:
         marks=common_marks(field.group),
         notes=(
             "Resolvable: the smallest SRCC difference that one test at 0.05 finds with 80 % power.",
+            *seen_notes((e.label, "", row) for e in field.entries for row in e.rows),
         ),
         folded=True,
     )
+
+
+def _versus(field: Field) -> dict[str, str]:
+    """What subsets call a model → its label; that is its slug where others share its name."""
+    found: dict[str, str] = {}
+    for entry in field.entries:
+        row = entry.rows[0]
+        found.setdefault(word(row.model), entry.label)
+        found[word(slug(row.model, json.loads(row.options)))] = entry.label
+    return found
 
 
 def interval_text(low: int, high: int) -> str:

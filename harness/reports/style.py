@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,6 +11,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
+
+from .entries import Entry
 
 INK, MUTED, GRID, PAPER = "#1f2937", "#6b7280", "#e5e7eb", "#ffffff"
 COLORS = ("#0173b2", "#d55e00", "#029e73", "#cc78bc", "#de8f05", "#56b4e9", "#ca9161")
@@ -70,9 +72,20 @@ class Picture:
 
 
 def short(name: str) -> str:
-    """At most 36 characters, the middle left out: a name must not push the drawing away."""
+    """At most 44 characters, the middle left out: a name must not push the drawing away."""
     name = " ".join(name.split())
-    return name if len(name) <= 36 else f"{name[:20]}…{name[-15:]}"
+    return name if len(name) <= 44 else f"{name[:24]}…{name[-19:]}"
+
+
+def tag(entry: Entry) -> str:
+    """What a figure calls a model: short, with a star if it has met the dataset in training."""
+    return f"{short(entry.label)}{' *' if entry.seen else ''}"
+
+
+def star_note(entries: Iterable[Entry]) -> str:
+    """What the star means, to end a caption with; "" where there is none."""
+    starred = any(entry.seen for entry in entries)
+    return " *: has met the dataset in training; the table says what of it." if starred else ""
 
 
 def two_decimals(value: float) -> str:

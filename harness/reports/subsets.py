@@ -47,7 +47,7 @@ def subset_table(
             text_cell(entry.label),
             *(cell(entry, subset) for subset in headings),
             *published_cells(entry, places),
-            text_cell(entry.rows[0].contamination),
+            text_cell(entry.contamination),
             marks_cell(entry, common),
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .across import (
-    CONTAMINATED,
     Across,
     cautions,
     marks_of_all,
@@ -15,7 +14,7 @@ from .across import (
 from .entries import Entry
 from .groups import RANKED_BY, Group
 from .layout import NONE, Cell, Column, Line, Table, number, row_cell, text_cell
-from .parts import FEW, METRICS, MODEL
+from .parts import FEW, METRICS, MODEL, seen_notes, unknown_notes
 
 _METRICS = (RANKED_BY, "plcc")
 _CSV_ONLY = ("plcc_logistic",)  # beside PLCC, unrounded
@@ -124,19 +123,9 @@ def _notes(across: Across, headings: dict[str, Group], lines: tuple[Line, ...]) 
         for name, group in headings.items()
         if (own := across.entry(entry, group)) and (row := own.get(RANKED_BY))
     }
-    for level in CONTAMINATED:
-        seen: dict[str, list[str]] = {}
-        for (label, name), row in rows.items():
-            if row.contamination == level and row.value is not None:
-                seen.setdefault(label, []).append(name)
-        if seen:
-            listed = "; ".join(f"{label} ({', '.join(sets)})" for label, sets in seen.items())
-            yield f"*{level}: met in training by {listed}."
-    unknown = dict.fromkeys(
-        label for (label, _), row in rows.items() if row.contamination == "unknown"
-    )
-    if unknown:
-        yield f"What was met in training is unknown of {', '.join(unknown)}."
+    for note in seen_notes((label, name, row) for (label, name), row in rows.items()):
+        yield f"*{note}"
+    yield from unknown_notes((label, row) for (label, _), row in rows.items())
     for name, group in headings.items():
         if group.key.label_kind != "mos" and group.labels:
             yield f"{name}: {group.labels}."

@@ -30,6 +30,7 @@ from .parts import (
     assemble,
     common_marks,
     marks_cell,
+    seen_notes,
 )
 from .ranking import ranked_table
 from .ranks import rank_tables
@@ -128,6 +129,7 @@ def _by_type(group: Group, matrix: Matrix) -> Table:
         notes=(
             f"{matrix.reading}.",
             *([f"Without such a value: {left_out}."] if left_out else []),
+            *seen_notes((e.label, "", row) for e in group.entries for row in e.rows),
         ),
         folded=True,
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from harness.card_command import WIDTH, card_lines
 from harness.card_command import card as command
-from harness.model import TrainedOn, Unavailable, Weights
+from harness.model import Model, TrainedOn, Unavailable, Weights, operations
 from tests.conftest import Difference, Sharpness
 
 FULL = {
@@ -37,11 +39,11 @@ FULL = {
 }
 
 
-def facts(model: object) -> dict[str, str]:
+def facts(model: Model, takes: Sequence[str] = ()) -> dict[str, str]:
     """Title → all that stands beside it, in one line."""
     found: dict[str, str] = {}
     title = ""
-    for line in list(card_lines(model))[3:]:
+    for line in list(card_lines(model.card, sorted(operations(model)), takes))[3:]:
         title = line[:18].strip() or title
         found[title] = f"{found.get(title, '')} {line[18:].strip()}".strip()
     return found
@@ -49,12 +51,13 @@ def facts(model: object) -> dict[str, str]:
 
 def test_everything_that_a_card_says():
     model = Sharpness("sharp", **FULL)
-    lines = list(card_lines(model))
+    lines = list(card_lines(model.card, ["features", "score"]))
     assert lines[:3] == ["sharp, version 7", "sees much", ""]
     assert max(map(len, lines)) <= WIDTH
-    assert facts(model) == {
+    assert facts(model, ["head", "weights"]) == {
         "mode": "NR",
         "operations": "features, score",
+        "takes": "head, weights",
         "options": "head=koniq10k, variant=whole",
         "paper": "A. Author, 2020",
         "license": "MIT",
@@ -85,12 +88,13 @@ def test_what_is_not_known_and_what_is_nothing():
     assert nothing["trained on"] == "nothing"
     assert "damaged by" not in nothing
     assert "options" not in nothing
+    assert "takes" not in nothing
     assert facts(Difference())["map channels"] == "any"
     assert facts(Difference())["operations"] == "distortion_map, score_pair"
 
 
 def test_a_control_says_so():
-    first = next(card_lines(Sharpness("m", control=True)))
+    first = next(card_lines(Sharpness("m", control=True).card))
     assert first == "m, version 1 (a control: shown, never ranked)"
 
 
@@ -102,11 +106,14 @@ def call():
 
 
 def test_the_command(call, register):
-    register("models", "sharp", lambda scale=1: Sharpness("sharp", options={"scale": scale}))
+    def load(scale: int = 1, device: str = "cpu") -> Sharpness:
+        return Sharpness("sharp", options={"scale": scale})
+
+    register("models", "sharp", load)
     found = call("sharp", "--option", "scale=3")
     assert found.exit_code == 0
     assert found.stdout.startswith("sharp, version 1\na test model\n\n")
-    assert "scale=3" in found.stdout
+    assert "takes             scale\noptions           scale=3\n" in found.stdout
     assert "[" not in found.stdout
     assert "no option 'x'" in str(call("sharp", "--option", "x=1").exception)
     assert "did you mean sharp" in str(call("shrap").exception)
@@ -120,6 +127,22 @@ def test_absent_weights_are_a_reason_and_a_command(call, register):
     error = call("lacking").exception
     assert isinstance(error, Unavailable)  # which the program says in one line
     assert str(error) == "lacking: no weights; to get it: iqa-eval weights fetch lacking"
+
+
+def test_a_card_is_shown_without_the_weights_where_it_is_known(call, register):
+    def lacking(*, head: str | None = None) -> object:
+        shown = Sharpness("lacking", summary="has a card", options=None).card
+        raise Unavailable("lacking: no weights", "iqa-eval weights fetch lacking", shown)
+
+    register("models", "lacking", lacking)
+    found = call("lacking", "--option", "head=live")
+    assert found.exit_code == 0
+    assert found.stdout.startswith("lacking, version 1\nhas a card\n\nmode              NR\ntakes")
+    assert "takes             head\n" in found.stdout
+    assert "weights           not here\n" in found.stdout
+    assert "operations" not in found.stdout
+    last = "\n\nlacking: no weights; to get it: iqa-eval weights fetch lacking\n"
+    assert found.stdout.endswith(last)
 
 
 @pytest.mark.parametrize("name", ["control:constant", "nss:brisque"])

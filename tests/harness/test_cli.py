@@ -28,6 +28,7 @@ import time
 import torch
 
 from harness import ModelCard
+from harness.model import TrainedOn
 
 
 class Brightness:
@@ -68,6 +69,37 @@ def bug():
     raise RuntimeError("a bug")
 
 
+class Seen(Brightness):
+    """Has seen labels."""
+
+    def __init__(self):
+        seen = (TrainedOn("koniq10k", role="labels"),)
+        self.scale, self.seconds = 1.0, 0.0
+        self.card = ModelCard("seen", "1", "NR", trained_on=seen)
+
+
+class Encoder:
+    """Features only; with a head it would score."""
+
+    def __init__(self, head=None):
+        self.card = ModelCard("encoder", "1", "NR", trained_on=())
+
+    def features(self, images):
+        return torch.stack([image.float().mean((1, 2)) for image in images])[:, None]
+
+
+class Headless(Encoder):
+    """Features, whatever is asked for."""
+
+    def __init__(self):
+        self.card = ModelCard("headless", "1", "NR", trained_on=())
+
+
+def imports():
+    """Would be seen, if it were made."""
+    raise SystemError("it was made")
+
+
 def lacking():
     """Is not here."""
     from harness import Unavailable
@@ -82,7 +114,8 @@ def hello(name: str = "you"):
 GROUPS = {
     "models": {
         **{"brightness": "Brightness", "error": "Error", "promises": "Promises", "bug": "bug"},
-        "lacking": "lacking",
+        **{"lacking": "lacking", "seen": "Seen", "encoder": "Encoder", "headless": "Headless"},
+        "imports": "imports",
     },
     "commands": {"hello": "hello", "absent": "absent"},
 }
@@ -189,7 +222,9 @@ def test_check(cli):
     assert code == 1
     assert "FAIL  score: shape and type: ContractError: score returned a list" in out
     assert "unknown model 'brightnes'" in refused(cli("check", "brightnes"))
-    assert "brightness has no option 'x'" in refused(cli("check", "brightness", "--option=x=1"))
+    assert refused(cli("check", "brightness", "--option=scal=1")) == (
+        "iqa-eval: brightness has no option 'scal'; did you mean scale? options: scale, seconds\n"
+    )
     assert "write NAME=VALUE" in refused(cli("check", "brightness", "--option", "scale"))
     assert "'bug' cannot be made: RuntimeError: a bug" in refused(cli("check", "bug"))
 
@@ -275,6 +310,31 @@ def test_score_says_what_is_missing(cli, photos):
     many = cli("score", one, one, one, "-m", "error", "-r", one, "-r", other)
     assert "3 images but 2 references" in refused(many)
     assert "unknown model 'errr'; did you mean error" in refused(cli("score", one, "-m", "errr"))
+    advice = "gives features, not scores: use the linear-probe protocol on a labeled dataset"
+    assert refused(cli("score", one, "-m", "headless")) == f"iqa-eval: headless: {advice}\n"
+    assert refused(cli("score", one, "-m", "encoder")) == (
+        f"iqa-eval: encoder: {advice}, or give it a head, if it has one: iqa-eval card encoder\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (
+            ["brightness.scale=2"],
+            "'brightness.scale=2': write scale=…: --option is of the one model",
+        ),
+        (["scale=1", "scale=2"], "'scale=2': scale is given twice"),
+        (["scale"], "'scale': write NAME=VALUE"),
+        (["name=x"], "'name=x': name is no option"),
+        (["images=x"], "brightness has no option 'images'; options: scale, seconds"),
+    ],
+)
+@pytest.mark.parametrize("command", ["score", "check", "card"])
+def test_options_of_one_model(cli, photos, command, option, said):
+    given = [f"--option={text}" for text in option]
+    model = (photos / "scene0_0.jpg", "-m", "brightness") if command == "score" else ("brightness",)
+    assert said in refused(cli(command, *model, *given))
 
 
 # run and report --------------------------------------------------------------------------
@@ -342,12 +402,29 @@ def test_options_of_models_and_protocols(cli, table, tmp_path):
             "no protocol 'linear-probe' is run here, but correlation",
         ),
         ("--protocol-option=splits=official", "write PROTOCOL.NAME=VALUE"),
-        ("--dataset-option=better", "--option 'better': write NAME=VALUE"),
+        ("--dataset-option=better", "--dataset-option 'better': write NAME=VALUE"),
+        (
+            "--dataset-option=labels.csv.better=lower",
+            "write better=…: --dataset-option is of every dataset",
+        ),
+        (
+            "--model-option=brightness.scale=1 --model-option=brightness.scale=1",
+            "--model-option 'brightness.scale=1': scale is given twice",
+        ),
+        (
+            "--protocol-option=correlation.a=1 --protocol-option=correlation.a=2",
+            "--protocol-option 'correlation.a=2': a is given twice",
+        ),
+        (
+            "--dataset-option=better=lower --dataset-option=better=lower",
+            "--dataset-option 'better=lower': better is given twice",
+        ),
+        ("--model-option=brightness.name=x", "'brightness.name=x': name is no option"),
     ],
 )
 def test_options_of_nothing_in_the_run_are_refused(cli, table, option, said):
     arguments = ("--models", "brightness", "--datasets", table)
-    assert said in refused(cli("run", *arguments, option))
+    assert said in refused(cli("run", *arguments, *option.split()))
 
 
 def test_names_of_models_hold_dots_and_colons():
@@ -360,24 +437,57 @@ def test_names_of_models_hold_dots_and_colons():
     }
 
 
-def test_run_with_bad_names_goes_on_and_fails_only_if_nothing_came_of_it(cli, table, tmp_path):
+def test_unknown_names_stop_a_run_before_anything_is_loaded(cli, table, tmp_path):
     out = tmp_path / "out"
-    arguments = ("--datasets", table, "--protocols", "correlation", "--out", out)
-    code, text, _ = cli("run", "--models", "brightness,brightnes,bug", *arguments)
+    start = ("run", "--models", "imports,brightnes", "--datasets", f"{table},demmo,no.csv")
+    found = refused(cli(*start, "--protocols", "correlation,corelation", "--out", out))
+    assert found.startswith("iqa-eval: unknown model 'brightnes'; did you mean brightness")
+    for kind, wrong, right in (("dataset", "demmo", "demo"), ("protocol", "corelation", "corr")):
+        assert f" | unknown {kind} '{wrong}'; did you mean {right}" in found
+    assert found.count("unknown") == 3
+    assert not out.exists()
+    assert not (tmp_path / "cache").exists()
+    for wrong in ("pyiqa", "brightness:x"):
+        found = refused(cli("run", "--models", wrong, "--datasets", table, "--out", out))
+        assert wrong.partition(":")[0] in found
+
+
+def test_unknown_names_of_a_suite_file_stop_it_too(cli, table, tmp_path):
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(
+        f"models: [brightness, {{name: Brightness, scale: 2}}]\n"
+        f"datasets: ['{table}', 'hf:no/set']\n"
+        "protocols: [correlation, {name: Krasula, threshold: 0.1}]\n"
+    )
+    assert refused(cli("run", suite, "--out", tmp_path / "out")) == (
+        "iqa-eval: unknown model 'Brightness'; did you mean brightness? | "
+        "unknown protocol 'Krasula'; did you mean krasula?\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_broken_costs_its_own_rows_and_is_a_failure_if_nothing_came_of_it(
+    cli, install, table, tmp_path
+):
+    install("hollow", "", {"models": {"broken": "no_such_thing"}})
+    out = tmp_path / "out"
+    arguments = ("--datasets", table, "--protocols", "correlation", "--workers", 1, "--out")
+    code, _, _ = cli("run", "--models", "brightness,bug", *arguments, out)
     assert code == 0
     reasons = {row.model: row.reason for row in read_records(out / "records")}
-    assert reasons["brightnes"].startswith("unknown model 'brightnes'; did you mean brightness")
     assert reasons["bug"] == "'bug' cannot be made: RuntimeError: a bug"
-    code, text, _ = cli("run", "--models", "brightnes", *arguments[:-1], tmp_path / "none")
+    code, _, err = cli("run", "--models", "bug,broken", *arguments, tmp_path / "none")
     assert code == 1
-    assert "did you mean brightness" in text
+    assert "no number: 'bug' cannot be made: RuntimeError: a bug" in err
+    assert "no number: 'broken' of hollow 1.0 cannot be loaded: AttributeError" in err
 
 
 def test_what_cannot_be_used_is_said_before_anything_is_computed(cli, table, tmp_path):
     absent = tmp_path / "no.csv"
     code, _, err = cli(
-        *("run", "--models", "brightness,brightnes", "--datasets", f"{table},{absent}"),
-        *("--protocols", "correlation,corelation", "--out", tmp_path / "out", "--workers", 1),
+        *("run", "--models", "brightness,bug", "--datasets", f"{table},{absent}"),
+        *("--protocols", "correlation,krasula", "--protocol-option", "krasula.x=1"),
+        *("--out", tmp_path / "out", "--workers", 1),
     )
     assert code == 0
     lines = err.replace("\r", "\n").splitlines()
@@ -386,10 +496,21 @@ def test_what_cannot_be_used_is_said_before_anything_is_computed(cli, table, tmp
     start = next(i for i, line in enumerate(lines) if "result" in line)  # the progress bar
     warned = [line for line in lines[:start] if line.startswith("warning: ")]
     assert [line.partition(";")[0] for line in warned] == [
-        "warning: unknown protocol 'corelation'",
+        "warning: protocol 'krasula' has no option 'x'",
         f"warning: {absent}: no such table",
-        "warning: unknown model 'brightnes'",
+        "warning: 'bug' cannot be made: RuntimeError: a bug",
     ]
+
+
+def test_a_table_that_is_a_copy_of_a_known_set_says_so(cli, table, tmp_path):
+    def found(name: str, *extra: str) -> set[str]:
+        arguments = ("--models", "seen", "--datasets", table, "--workers", 1)
+        assert cli("run", *arguments, *extra, "--out", tmp_path / name)[0] == 0
+        return {row.contamination for row in read_records(tmp_path / name / "records")}
+
+    assert found("untold") == {"unknown"}
+    assert found("told", "--dataset-option", "known_as=koniq10k") == {"labels"}
+    assert found("other", "--dataset-option", "known_as=kadid10k") == {"none"}
 
 
 def test_weights_that_are_not_here_are_no_warning(cli, table, tmp_path):
@@ -459,6 +580,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(cli, table, tmp_path):
     )
     assert code == 2
     assert "iqa-eval: cannot write to " in err
+    assert "--cache or the variable IQA_EVAL_CACHE names another folder" in err
     assert "Traceback" not in err
 
 

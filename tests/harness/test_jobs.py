@@ -48,7 +48,7 @@ def test_what_cannot_be_used_costs_its_own_rows(go, register, tiny, tmp_path):
     (unknown,) = reasons(model="sharpnes")
     assert unknown.startswith("unknown model 'sharpnes'; did you mean sharpness")
     (bad,) = reasons(model="sharpness")
-    assert bad == "sharpness has no option 'size'"
+    assert bad == "sharpness has no option 'size'; options: name"
     good = rows_of(frame, model="two")
     assert set(rows_of(good, dataset="tiny", protocol="mean")["reason"].fillna("none")) == {"none"}
     (tinny,) = set(rows_of(good, dataset="tinny")["reason"])

@@ -13,7 +13,15 @@ from harness.conformance import check
 from harness.errors import message
 from harness.listing import listing
 from harness.model import Family, Unavailable
-from harness.registry import BrokenPlugin, UnknownName, entries, find, load_protocol
+from harness.registry import (
+    BrokenPlugin,
+    UnknownName,
+    entries,
+    find,
+    load_protocol,
+    maker,
+    option_names,
+)
 from tests.conftest import Sharpness, card
 
 STRANGER = '''
@@ -168,8 +176,16 @@ def test_a_wrong_option_is_a_value_error(register, family):
     make(register, Family(load, "s") if family else load)
     name = "thing:x" if family else "thing"
     assert load_model(name, size=3).card.options == {"size": 3}
-    with pytest.raises(ValueError, match=f"^{name} has no option 'length'$"):
+    takes = "options: size" if family else "options: name, size"
+    with pytest.raises(ValueError, match=f"^{name} has no option 'length'; {takes}$"):
         load_model(name, length=3)
+    with pytest.raises(
+        ValueError, match=rf"^{name} has no option 'sise'; did you mean size\? {takes}$"
+    ):
+        load_model(name, sise=3)
+    for odd in ("thing.size", "a name"):
+        with pytest.raises(ValueError, match=f"^{name} has no option '{odd}'; .*{takes}$"):
+            load_model(name, **{odd: 3})
     with pytest.raises(ValueError, match=f"{name}: options must be plain values"):
         load_model(name, size=object())
     with pytest.raises(ValueError, match=f"{name}: options must be plain values"):
@@ -201,9 +217,52 @@ def test_a_member_of_a_family_is_found_without_its_prefix(register):
         load_model("secnd")
     with pytest.raises(UnknownName, match=r"unknown model 'piqe'; did you mean pyiqa:piqe"):
         load_model("piqe")
+    for name in ("SECOND", "Second"):
+        with pytest.raises(
+            UnknownName, match=rf"unknown model '{name}'; did you mean many:second\?$"
+        ):
+            load_model(name)
+    with pytest.raises(UnknownName, match=r"unknown model 'MANY'; did you mean many\?$"):
+        load_model("MANY:one")
+    with pytest.raises(UnknownName, match=r"unknown model 'ARNIQA'; did you mean arniqa\?$"):
+        load_model("ARNIQA")
     with pytest.raises(UnknownName, match=r"unknown model 'q+'; known: ") as error:
         load_model("q" * 32)
     assert "many:second" not in str(error.value)  # all members would be too many
+
+
+def test_an_option_that_is_needed_is_named(register):
+    def load(path: str, *, size: int) -> None:
+        raise AssertionError
+
+    make(register, load)
+    with pytest.raises(ValueError, match=r"^thing cannot be made without a value for path$"):
+        load_model("thing", size=3)
+
+    def calls() -> None:
+        load("x")  # type: ignore[call-arg]
+
+    make(register, calls)
+    with pytest.raises(ValueError, match=r"^thing: .* argument: 'size'$"):
+        load_model("thing")
+
+
+def test_a_member_takes_no_name_beside_its_own(register):
+    make(register, Family(lambda name, *, size=1: Sharpness(name), "s"))
+    with pytest.raises(ValueError, match=r"^thing:x has no option 'name'; options: size$"):
+        load_model("thing:x", name="y")
+
+
+def test_the_options_of_a_model(register):
+    def load(name: str, *, size: int = 1, **others: int) -> None:
+        raise AssertionError
+
+    make(register, Family(load, "s"))
+    assert option_names(maker("thing:x")) == ["size"]
+    make(register, Sharpness)
+    assert option_names(maker("thing")) == ["name"]
+    assert option_names(dict) == []  # written in C
+    assert option_names(maker("arniqa"))[:2] == ["variant", "head"]
 
 
 def test_a_type_error_from_within_keeps_its_words(register):

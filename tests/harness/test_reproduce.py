@@ -62,7 +62,7 @@ parts:
 
 def tiny_set(root: Path | None = None) -> object:
     if root is None:
-        raise ValueError("tiny-set: give its folder as root")
+        raise ValueError("tiny-set: give its folder")
     return load_table(root / "labels.csv", title="tiny-set", label_kind="dmos", better="lower")
 
 

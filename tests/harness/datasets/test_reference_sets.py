@@ -274,7 +274,7 @@ def test_wrong_folder(name: str, made: Callable[[str], Path], tmp_path: Path) ->
     assert spec.layout in str(e.value)
     with pytest.raises(FileNotFoundError, match="no such folder"):
         spec(tmp_path / "absent")
-    with pytest.raises(ValueError, match="give its folder as root"):
+    with pytest.raises(ValueError, match="give its folder: --root DIR, or root: DIR in a suite"):
         spec()
 
 

@@ -109,7 +109,9 @@ def test_the_terminal_is_never_too_narrow(rows: list[Row], width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     for word in ("timm:vit_tiny_patch16_224", "[.694, .879]", "circular", "478/480"):
         assert word in text
-    assert ("Left out, for want of width: PLCC" in text) == (width < 120)
+    dropped = re.findall(r"Left out, for want of width: ((?:.|\n)*?)\.", text)
+    assert not any("PLCC" in re.split(r",\s", names) for names in dropped)
+    assert bool(dropped) == (width < 160)
 
 
 def test_a_protocol_that_does_not_apply_is_a_line_of_its_own(row: MakeRow) -> None:
@@ -117,6 +119,30 @@ def test_a_protocol_that_does_not_apply_is_a_line_of_its_own(row: MakeRow) -> No
     absent = {"value": None, "marks": (), "reason": "no weights; to get it: fetch b"}
     text = as_text([row("a", "d", "p", **unfit), row("b", "d", "p", **absent)])
     assert "not applicable: d · p: it has no labels\n" in text
+
+
+def test_what_several_tables_lack_is_said_once_with_the_places(row: MakeRow) -> None:
+    lacks = {"value": None, "marks": (), "reason": "gives no features"}
+    rows = [row("a", d, p) for d in ("x", "y") for p in ("p", "q")]
+    rows += [row(m, d, "p", **lacks) for m in ("b", "c") for d in ("x", "y")]
+    rows += [row("b", "x", "q", **{**lacks, "reason": "no memory"})]
+    text = as_text(rows)
+    assert text.count("gives no features") == 1
+    assert text.endswith("not measured: b, c – gives no features (p on x, y)\n")
+    assert "not measured: b – no memory\n" in text  # in one table: said below it
+
+
+def test_long_names_are_broken_before_plcc_goes(row: MakeRow) -> None:
+    options = '{"head":"koniq10k","variant":"five-crop","weights":"0123456789abcdef"}'
+    ends = {"ci_low": 0.4, "ci_high": 0.6, "contamination": "labels", "options": options}
+    rows = [row("arniqa", "d", "p", marks=(), **ends)]
+    rows += [row("arniqa", "d", "p", metric=m, marks=(), **ends) for m in ("plcc", "krcc", "rmse")]
+    wide, narrow = as_text(rows, 120), as_text(rows, 80)
+    assert "arniqa (variant five-crop, head koniq10k, weights 01234567)" in wide
+    for text, width in ((wide, 120), (narrow, 80)):
+        assert max(map(len, text.splitlines())) <= width
+        for word in (" PLCC ", "0.500 [.400, .600]", "480/480", "seen: labels"):
+            assert word in text
 
 
 def test_the_terminal_takes_names_as_text(row: MakeRow) -> None:

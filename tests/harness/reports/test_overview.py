@@ -85,8 +85,12 @@ def test_numbers_of_what_was_met_in_training_are_starred(suite_rows: list[Row]) 
         for column, cell in zip(table.columns, line, strict=True)
         if cell.text.startswith("*")
     }
-    assert starred == {("contrique", "kadid10k", "labels"), ("reiqa", "koniq10k", "labels")}
-    assert "*labels: met in training by contrique (kadid10k); reiqa (koniq10k)." in table.notes
+    assert starred == {
+        ("contrique", "kadid10k", "seen: labels"),
+        ("reiqa", "koniq10k", "seen: labels"),
+    }
+    who = "*seen: labels – met in training by contrique on kadid10k; reiqa on koniq10k."
+    assert who in table.notes
     assert "*0." in as_text(suite_rows)  # the star stays where details do not fit
 
 
@@ -148,8 +152,8 @@ def test_variants_of_one_model_keep_their_own_lines(row: MakeRow) -> None:
     rows = [*pair(row, "a", 0.9, None), *pair(row, "a", None, 0.8, options='{"crop":1}')]
     lines = summary(rows).lines
     assert [[cell.text for cell in line] for line in lines] == [
-        ["a (options {})", "0.900", "–", "–"],
-        ['a (options {"crop":1})', "–", "0.800", "–"],
+        ["a", "0.900", "–", "–"],
+        ["a (crop 1)", "–", "0.800", "–"],
     ]
 
 
@@ -201,9 +205,21 @@ def test_train_by_test_is_the_rows(suite_rows: list[Row]) -> None:
 def test_failed_samples_of_a_test_set_star_its_number(suite_rows: list[Row]) -> None:
     table = crossed(suite_rows).tables[0]
     cells = [cell for line in (*table.lines, *table.apart) for cell in line]
-    (starred,) = (cell for cell in cells if cell.text.startswith("*"))
-    assert starred.detail.endswith(" 10070/10073")
+    (starred,) = (cell for cell in cells if cell.detail.endswith(" 10070/10073"))
+    assert starred.text.startswith("*")
     assert "*n/N: so many of the samples were scored." in table.notes
+
+
+def test_numbers_that_rest_on_what_was_met_in_training_are_starred(suite_rows: list[Row]) -> None:
+    table = crossed(suite_rows).tables[0]
+    starred = {
+        (line[0].text, line[1].text)
+        for line in (*table.lines, *table.apart)
+        for cell in line
+        if cell.text.startswith("*") and cell.detail.endswith("seen: labels")
+    }
+    assert starred == {("contrique", "kadid10k"), ("reiqa", "koniq10k")}
+    assert any(note.startswith("*seen: in training") for note in table.notes)
 
 
 def test_models_without_numbers_stand_once_under_train_by_test(suite_rows: list[Row]) -> None:

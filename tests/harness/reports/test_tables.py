@@ -74,7 +74,7 @@ def test_marks_of_all_are_said_once(rows: list[Row]) -> None:
     main = tables(find(rows, "correlation"))[0]
     assert main.marks == ("pseudo-labels", "few contents (8)")
     marks = column(main, "Marks")
-    assert {line[marks].text for line in main.lines} == {""}
+    assert {line[marks].text for line in main.lines} == {"", "seen: content"}
     assert {line[marks].text for line in main.apart} == {"circular", "control"}
     assert all("pseudo-labels" in line[marks].raw[0] for line in main.lines)
     assert any(note.startswith("Few contents") for note in main.notes)

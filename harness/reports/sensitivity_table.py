@@ -1,0 +1,173 @@
+"""The tables of a probe set with harmless changes: what is detected, and how small it may be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .areas import DETECTED, areas, percent
+from .entries import Entry
+from .failures import failure_notes, gathered, reason_notes
+from .groups import Group
+from .layout import Cell, Column, Line, Table, count_cell, row_cell, text_cell, with_interval_keys
+from .parts import COUNT, MARKS, MODE, MODEL, assemble, common_marks, marks_cell, seen_notes
+from .thresholds import (
+    middle,
+    severities,
+    threshold_cell,
+    threshold_keys,
+    threshold_of,
+    threshold_types,
+)
+
+_ALWAYS = ("1/64", "1/16", "1/4", "1")  # the areas that a narrow terminal keeps
+_TITLES = {
+    ("false_alarms", "all"): "False alarms",
+    ("lsi", "all"): "LSI",
+    ("ordered_by_severity", "all"): "Ordered by severity",
+    ("ordered_by_area", "all"): "Ordered by area",
+    ("band_share", "all"): "Band share",
+}
+_KEPT = ("threshold_median", "all")  # its bound stands in its reason, so that is no remark
+_MEANING = (
+    "Detected: share of the probes whose score changes by more than 95 % of the harmless changes "
+    "(±1 level of dither, a shift by 1 pixel, JPEG at quality 98) do on the other contents. "
+    "False alarms: the same share of the harmless changes themselves; what is detected no more "
+    "often than that is not noticed.",
+    "Threshold: the damaged area, as a share of the picture, at which 75 % would be detected; the "
+    "median over types and severities. Below all areas tested it is “< 1/64”; above all, “never”.",
+    "LSI, the localized sensitivity index: the drop of the score as a share of its full-frame "
+    "drop, averaged over log area from 1/64 to 1. Proportional to the area: 0.246; blind to the "
+    "extent: 1. It says nothing of a model that does not detect.",
+    "Direction: share of the detected that are scored worse. Ordered: share of the pairs at one "
+    "mask (or one severity) of which the more severe (or larger) damage is scored worse. Band "
+    "share: the drop from a 2-pixel edge of the mask alone, as a share of the filled mask's.",
+)
+
+
+def detection_table(group: Group) -> Table:
+    """Rows are models; columns false alarms, detection by area, threshold, index, controls."""
+    titles = _TITLES
+    lost = failure_notes(group, "response")
+    told = gathered(group, "response")
+    remarks = reason_notes(told.entries, titles)
+    shown = (*titles, *((m, f"area={a}") for m in (DETECTED, "direction") for a in areas(group, m)))
+    group = _without_remarks(told.only(lambda row: (row.metric, row.subset) in (*shown, _KEPT)))
+    common = common_marks(group)
+    spans = {DETECTED: "Detected at area", "direction": "Direction at area"}
+    by_area = {metric: areas(group, metric) for metric in spans}
+
+    def at(metric: str) -> list[Column]:
+        return [
+            Column(
+                area,
+                with_interval_keys(f"{metric}_area_{area}"),
+                span=spans[metric],
+                spare=metric != DETECTED or area not in _ALWAYS,
+            )
+            for area in by_area[metric]
+        ]
+
+    def line(entry: Entry) -> Line:
+        counted = [r for a in by_area[DETECTED] if (r := entry.get(DETECTED, f"area={a}"))]
+        rest = [row_cell(entry.get(*of), with_interval=True) for of in list(titles)[2:]]
+        return (
+            text_cell(entry.label),
+            *(_at(entry, DETECTED, area) for area in by_area[DETECTED]),
+            threshold_cell(entry.get(*_KEPT)),
+            row_cell(entry.get("lsi"), with_interval=True),
+            row_cell(entry.get("false_alarms")),
+            *(_bare(_at(entry, "direction", area)) for area in by_area["direction"]),
+            *map(_bare, rest),
+            count_cell(sum(r.n_scored for r in counted), sum(r.n_expected for r in counted)),
+            text_cell(entry.rows[0].mode),
+            marks_cell(entry, common),
+        )
+
+    columns = (
+        MODEL,
+        *at(DETECTED),
+        Column("Threshold", threshold_keys("threshold")),
+        Column("LSI", with_interval_keys("lsi")),
+        Column("False alarms", ("false_alarms",)),
+        *at("direction"),
+        *(Column(titles[m, s], with_interval_keys(m), spare=True) for m, s in list(titles)[2:]),
+        COUNT,
+        MODE,
+        MARKS,
+    )
+    first, apart = group.ordered()
+    table = assemble(group, columns, [*map(line, first)], [*map(line, apart)])
+    return replace(table, notes=(*_MEANING, *lost, *remarks, *table.notes))
+
+
+def threshold_table(group: Group) -> Table | None:
+    """Rows are types and models: thresholds by severity, and, beside what is detected, the LSI."""
+    columns, types = severities(group), threshold_types(group)
+    if not columns:
+        return None
+    first, apart = group.ordered()
+    known = [area for area in areas(group, DETECTED) if area in _ALWAYS]
+
+    def line(name: str, entry: Entry) -> Line:
+        return (
+            text_cell(name),
+            text_cell(entry.label),
+            *(threshold_cell(entry.get("threshold", f"type={name} severity={s}")) for s in columns),
+            *(row_cell(entry.get(DETECTED, f"type={name} area={a}")) for a in known),
+            row_cell(entry.get("lsi", f"type={name}"), with_interval=True),
+            *(row_cell(entry.get(f"ordered_by_{a}", f"type={name}")) for a in ("severity", "area")),
+        )
+
+    return Table(
+        f"{group.name}.thresholds",
+        f"{group.title} · Thresholds by type",
+        (
+            Column("Type", ("type",), "name"),
+            Column("Model", ("model",), "text"),
+            *(
+                Column(s, threshold_keys(f"threshold_severity_{s}"), span="Threshold at severity")
+                for s in columns
+            ),
+            *(Column(a, (f"{DETECTED}_area_{a}",), span="Detected at area") for a in known),
+            Column("LSI", with_interval_keys("lsi")),
+            *(Column(a, (f"ordered_by_{a}",), span="Ordered by") for a in ("severity", "area")),
+        ),
+        tuple(line(name, entry) for name in types for entry in (*first, *apart)),
+        marks=common_marks(gathered(group, "response")),
+        notes=(
+            "Threshold: the damaged area, as a share of the picture, at which 75 % would be "
+            "detected. A dash: the reason is in the rows.",
+            *seen_notes((e.label, "", row) for e in group.entries for row in e.rows),
+        ),
+        folded=True,
+    )
+
+
+def threshold_words(entry: Entry, types: tuple[str, ...], severity: str) -> list[str]:
+    """Thresholds of ``types`` at one severity, as cells show them."""
+    rows = (entry.get("threshold", f"type={name} severity={severity}") for name in types)
+    return [threshold_of(row).text for row in rows]
+
+
+def _without_remarks(group: Group) -> Group:
+    """Rows with neither reasons nor words for an interval that there is not: said in notes."""
+    entries = []
+    for entry in group.entries:
+        rows = (
+            replace(
+                row,
+                reason=row.reason if (row.metric, row.subset) == _KEPT else None,
+                ci_method=None if "no interval" in (row.ci_method or "") else row.ci_method,
+            )
+            for row in entry.rows
+        )
+        entries.append(replace(entry, rows=tuple(rows)))
+    return replace(group, entries=tuple(entries))
+
+
+def _at(entry: Entry, metric: str, area: str) -> Cell:
+    return row_cell(entry.get(metric, f"area={area}"), with_interval=True)
+
+
+def _bare(cell: Cell) -> Cell:
+    return replace(cell, detail="")
