@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import records
@@ -29,6 +29,16 @@ class Context:
     folder: Path | None
     decoding: str  # the policy's name
     published: Published = lambda row: None  # value and source, for rows that a paper has
+    # Per-sample scores that many rows share are written once: by identity, while they are kept.
+    written: dict[int, tuple[Mapping[str, float], str]] = field(default_factory=dict)
+
+    def write(self, scores: Mapping[str, float] | None) -> str | None:
+        """The name under which ``scores`` are stored."""
+        if not (self.folder and scores):
+            return None
+        if id(scores) not in self.written:
+            self.written[id(scores)] = scores, records.write_scores(self.folder, scores)
+        return self.written[id(scores)][1]
 
 
 @dataclass(frozen=True)
@@ -127,7 +137,6 @@ def row(
     ``head``: whether it rests on what a head of the model's own has learned.
     """
     card = job.model.card if isinstance(job.model, Model) else None
-    folder = context.folder
     if m.others is not None:
         others = {name: others[name] for name in m.others}
     data = job.dataset if isinstance(job.dataset, Dataset) else None
@@ -173,7 +182,7 @@ def row(
         published_source=None,
         contamination=contamination(card, *involved, head=head) if card and data else "unknown",
         marks=tuple(sorted(set(marks))),
-        scores=records.write_scores(folder, m.scores) if folder and m.scores else None,
+        scores=context.write(m.scores),
         reason=None if m.reason is None else without_folders(m.reason),
     )
     value, source = context.published(found) or (None, None)

@@ -49,7 +49,7 @@ def images_hash(dataset: Dataset, tick: Callable[[int], None] = lambda n: None) 
 
 
 def labels_hash(dataset: Dataset) -> str:
-    """SHA-256 over labels, preferences, contents, official parts and damages."""
+    """SHA-256 over labels, preferences, contents, official parts, damages and facts."""
     return digest(
         {
             "kind": dataset.label_kind,
@@ -75,4 +75,5 @@ def _masks(image: Sample) -> list[str]:
 
 
 def _manifest(image: Sample) -> list[Any]:
-    return [image.content, image.split, [asdict(damage) for damage in image.damages]]
+    known = [image.content, image.split, [asdict(damage) for damage in image.damages]]
+    return [*known, sorted(image.facts)] if image.facts else known

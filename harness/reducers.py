@@ -12,6 +12,7 @@ import numpy as np
 class Reducer:
     """``reduce(maps [C, h, w], alpha [H, W] or None) → float64 [C, len(statistics)]``.
 
+    One that reads all channels together gives ``[1, len(statistics)]``.
     ``name`` carries the version: a change that can change a number needs a new name.
     """
 
@@ -57,4 +58,21 @@ MASK_STATS = Reducer(
     ("scikit-image", "scipy"),
 )
 
-REDUCERS = {reducer.name: reducer for reducer in (MASK_STATS,)}
+
+class _Reducers(dict[str, Reducer]):
+    """By name; one of a package is looked up when it is asked for.
+
+    ``name@version`` is then what the entry point ``name`` of the group ``iqa_eval.reducers``
+    stands for. Raises UnknownName, BrokenPlugin, or ValueError for another version.
+    """
+
+    def __missing__(self, name: str) -> Reducer:
+        from .registry import find
+
+        found: Reducer = find("reducers", name.partition("@")[0]).load()
+        if found.name != name:
+            raise ValueError(f"there is no reducer {name!r} here, but {found.name!r}")
+        return self.setdefault(name, found)
+
+
+REDUCERS = _Reducers({reducer.name: reducer for reducer in (MASK_STATS,)})

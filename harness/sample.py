@@ -92,6 +92,8 @@ class Sample:
     damages: tuple[Damage, ...] = ()
     reference: str | None = None  # id of its pristine image
     split: str | None = None  # the owners' official part, where there is one
+    # Conditions of an experiment and what was measured of the image: name → text or number.
+    facts: tuple[tuple[str, str | float], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("label", "label_std", "raw_score"):
@@ -99,6 +101,10 @@ class Sample:
             if name != "label" and value is not None and not math.isfinite(value):
                 value = None  # a label that is none is an error of the dataset
             object.__setattr__(self, name, value)
+
+    def fact(self, name: str) -> str | float | None:
+        """The fact of that name, or None."""
+        return dict(self.facts).get(name)
 
     @property
     def distortion(self) -> str | None:

@@ -1,18 +1,20 @@
 """Rendering: deterministic, pristine outside the mask, one damaged frame for all areas."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from harness.canonical import digest
 from harness.images import Decoded, DecodePolicy
 from harness.sample import Damage
 from probes.contents import Content, embedded
 from probes.degradations import TYPES
 from probes.masks import MaskRecipe
-from probes.render import VERSION, Recipe, mask_json
+from probes.render import VERSION, Recipe, mask_json, pixels_hash
 
 CONTENT = embedded()[1]
 
@@ -65,6 +67,38 @@ def test_two_damages_are_applied_in_order() -> None:
     )
     grain = [float(image.double().diff(dim=2).abs().mean()) for image in (forward, backward)]
     assert grain[0] > 2 * grain[1]  # blur after noise removes the noise
+
+
+def two_draws(area: float = 0.1) -> Recipe:
+    first, second = damage(), damage(area=area, seed=1)
+    return Recipe(CONTENT, (first, second), "two-draws")
+
+
+def test_two_draws_are_both_of_the_pristine_image_and_meet_at_the_mask() -> None:
+    recipe = two_draws()
+    first, second = (pixels(Recipe(CONTENT, (damage(seed=seed),))) for seed in (0, 1))
+    inside = Recipe(CONTENT, recipe.damages[1:]).alpha() == 1
+    assert torch.equal(pixels(recipe)[:, inside], second[:, inside])
+    assert torch.equal(pixels(recipe)[:, ~inside], first[:, ~inside])
+    assert not torch.equal(first, second)
+    assert np.all(recipe.alpha() == 1)
+    in_turn = Recipe(CONTENT, recipe.damages)  # without the control: the second on the first
+    assert not torch.equal(pixels(recipe), pixels(in_turn))
+
+
+def test_a_control_that_its_damages_do_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="one damage of the whole image and one with a mask"):
+        Recipe(CONTENT, (damage(area=0.1), damage(area=0.1)), "two-draws")
+    with pytest.raises(ValueError, match="'two-draws'"):
+        Recipe(CONTENT, (damage(),), "band")  # type: ignore[arg-type]
+
+
+def test_the_fingerprint_of_a_recipe_without_control_has_not_changed() -> None:
+    recipe = Recipe(CONTENT, (damage(),))
+    known = [VERSION, pixels_hash(CONTENT), [asdict(d) for d in recipe.damages]]
+    assert recipe.fingerprint() == digest(known)
+    drawn = two_draws()
+    assert drawn.fingerprint() != replace(drawn, control=None).fingerprint()
 
 
 def test_the_fingerprint_changes_with_everything_that_changes_pixels() -> None:

@@ -1,0 +1,268 @@
+"""Balanced fractional plans: which ladders of a design a budget of probes pays for.
+
+Levels are dealt like cards: over the whole plan and within each type, every level of a factor
+occurs as often as any other, give or take one. Which ladder of a type gets which of its levels
+is an assignment problem, solved so that pairs with the levels of the other factors spread out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import combinations, count
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from harness.canonical import digest
+
+from .design import SHARED, Design
+from .mask_shapes import Placement, Shape
+
+Kind = Literal["plain", "equal-damage", "equal-energy"]
+Control = Literal["band", "complement", "two-draws"]
+_FACTORS = ("type", "content", "severity", "shape", "placement", "feather")
+_SPARE = 1.35  # masks per main effect; nearer to 1, effects are confounded by chance
+_DRAWS = 10
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """One damage of one content through nested masks.
+
+    ``severity`` is None where it is calibrated at each area. ``mask`` tells the masks of one
+    content and type apart. With ``others``, types of damage elsewhere, or a ``control``, it
+    stands beside the plain ladder that has the same other fields.
+    """
+
+    content: str
+    type: str
+    severity: int | None
+    shape: Shape
+    placement: Placement
+    feather: float
+    mask: int
+    kind: Kind = "plain"
+    others: tuple[str, ...] = ()
+    control: Control | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is a plain ladder itself, of one damage."""
+        return self.kind == "plain" and not self.others and self.control is None
+
+    def areas(self, design: Design) -> tuple[Fraction, ...]:
+        """The areas of its probes, rising."""
+        beside = self.others or self.control is not None
+        return design.placed_areas if beside else design.areas
+
+
+def plan(design: Design, contents: Sequence[str], budget: int, seed: int = 0) -> tuple[Ladder, ...]:
+    """The ladders that at most ``budget`` probes (harmless changes not counted) pay for.
+
+    Deterministic. All main effects are estimable from the plain ladders and those with other
+    damages: ``main_effects`` of them has full rank. Raises ValueError, with the least budget,
+    for one too small for that, and for contents that are none or repeat.
+    """
+    if not isinstance(budget, int):
+        raise ValueError(f"the budget is {budget!r}: give a whole number of probes")
+    if not contents or len(set(contents)) < len(contents):
+        raise ValueError("a plan needs contents with different names")
+    found = _plan(design, contents, budget, seed)
+    if found is None:
+        raise ValueError(
+            f"a budget of {budget} probes leaves main effects that cannot be estimated; "
+            f"give at least {_least(design, contents, budget, seed)}"
+        )
+    return found
+
+
+def _least(design: Design, contents: Sequence[str], budget: int, seed: int) -> int:
+    """The least budget above ``budget`` that makes a plan."""
+    return next(b for b in count(budget + 1) if _plan(design, contents, b, seed))
+
+
+def main_effects(ladders: Sequence[Ladder]) -> np.ndarray:
+    """The design matrix of the main effects, one-hot, ``float64 [ladders, 1 + effects]``.
+
+    An intercept, then for every factor all levels that occur but its first. Areas are crossed
+    with all else, since a ladder runs through them.
+    """
+    columns = [np.ones(len(ladders))]
+    keys = [[getattr(ladder, name) for ladder in ladders] for name in _FACTORS]
+    keys.append([1 + len(ladder.others) for ladder in ladders])
+    for values in keys:
+        for level in sorted(set(values))[1:]:
+            columns.append(np.array([value == level for value in values], float))
+    return np.stack(columns, axis=1)
+
+
+def _counts(design: Design, budget: int) -> dict[str, int]:
+    """How many ladders of each kind a budget pays for; "plain" counts sets of nested masks."""
+    whole, placed = len(design.areas), len(design.placed_areas)
+    costs = dict.fromkeys(SHARED, placed) | {"equal_damage": whole, "equal_energy": whole}
+    counts = {name: int(budget * share) // costs[name] for name, share in design.shares.items()}
+    rest = budget - sum(counts[name] * costs[name] for name in counts)
+    return {"plain": rest // (whole * design.severities_per_mask), **counts}
+
+
+def _plan(
+    design: Design, contents: Sequence[str], budget: int, seed: int
+) -> tuple[Ladder, ...] | None:
+    """The plan, or None where the budget is too small."""
+    counts = _counts(design, budget)
+    several = [n for n in design.numbers if n > 1]
+    wanted = {name: 1 for name, share in design.shares.items() if share > 0}
+    wanted["co_occurrence"] = len(several)
+    levels = (design.types, contents, design.shapes, design.placements, design.feathers)
+    # Ladders on one mask differ in severity alone, so masks must outnumber the other effects.
+    effects = 1 + sum(len(each) - 1 for each in levels)
+    needed = max(len(design.types), math.ceil(_SPARE * effects))
+    # Of its own share, which grows with the budget; what others leave comes and goes.
+    own = (1 - sum(design.shares.values())) * budget
+    if own < needed * len(design.areas) * design.severities_per_mask:
+        return None
+    if any(counts[name] < least for name, least in wanted.items()):
+        return None
+    # A draw may still confound two effects; the next one hardly does, too.
+    for draw in range(_DRAWS):
+        rng = np.random.default_rng(int(digest([design.hash, seed, draw])[:16], 16))
+        plain = _dealt(design, contents, counts["plain"], "plain", rng)
+        together = [
+            replace(base, others=others)
+            for base, others in _elsewhere(design, plain, counts["co_occurrence"], several, rng)
+        ]
+        matrix = main_effects([*plain, *together])
+        if np.linalg.matrix_rank(matrix) == matrix.shape[1]:
+            break
+    else:
+        return None
+    drawn = [ladder for ladder in plain if ladder.type in design.drawn_types]
+    wanted_controls: tuple[tuple[Control, Sequence[Ladder], int], ...] = (
+        ("band", plain, counts["band"]),
+        ("complement", plain, counts["complement"]),
+        ("two-draws", drawn, counts["two_draws"]),
+    )
+    controls = [
+        replace(base, control=control)
+        for control, candidates, number in wanted_controls
+        for base in _spread(candidates, number, rng)
+    ]
+    damage = _dealt(design, contents, counts["equal_damage"], "equal-damage", rng)
+    energy = _dealt(design, contents, counts["equal_energy"], "equal-energy", rng)
+    return (*plain, *together, *damage, *energy, *controls)
+
+
+def _dealt(
+    design: Design, contents: Sequence[str], masks: int, kind: Kind, rng: np.random.Generator
+) -> list[Ladder]:
+    """``masks`` sets of nested masks, balanced; each with its severities if the kind is plain."""
+    share, extra = divmod(masks, len(design.types))
+    sizes = np.full(len(design.types), share)
+    sizes[rng.permutation(len(design.types))[:extra]] += 1
+    types = np.repeat(np.arange(len(design.types)), sizes)
+    content = _levels(types, rng.permutation(len(contents)), [], rng)
+    pairs = _by_turns(design.severities, design.severities_per_mask)
+    both = types * len(contents) + content
+    severity = _levels(types, np.arange(len(pairs)), [content, both], rng)
+    chosen = [content, severity]
+    for levels in (design.shapes, design.placements, design.feathers):
+        chosen.append(_levels(types, rng.permutation(len(levels)), chosen, rng))
+    seen: Counter[int] = Counter()
+    ladders = []
+    for i, (c, s, shape, placement, feather) in enumerate(zip(*chosen, strict=True)):
+        seen[both[i]] += 1
+        ladder = Ladder(
+            contents[c], design.types[types[i]], None, design.shapes[shape],
+            design.placements[placement], design.feathers[feather], seen[both[i]], kind,
+        )  # fmt: skip
+        severities = pairs[s] if kind == "plain" else (None,)
+        ladders += [replace(ladder, severity=each) for each in severities]
+    return ladders
+
+
+def _levels(
+    types: np.ndarray, levels: np.ndarray, chosen: Sequence[np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
+    """A level for every row of ``types`` (sorted), as ``int [N]``.
+
+    Dealt in turn, levels are even over all rows and within a type; a type's rows share theirs
+    so that each occurs least with the levels in ``chosen`` (each ``int [N]``) that it has met.
+    """
+    turns = np.arange(len(types))
+    if np.bincount(types).max(initial=0) < len(levels):
+        # Each round starts one level later; types that met few would fall apart in groups else.
+        turns += turns // len(levels)
+    dealt = levels[turns % len(levels)]
+    met = [np.zeros((each.max(initial=0) + 1, len(levels))) for each in chosen]
+    found = np.empty_like(dealt)
+    for type in np.unique(types):
+        rows = np.flatnonzero(types == type)
+        cost = rng.random((len(rows), len(rows))) / 2  # ties fall by chance
+        for table, each in zip(met, chosen, strict=True):
+            cost += table[each[rows]][:, dealt[rows]]
+        taken, given = linear_sum_assignment(cost)
+        found[rows[taken]] = dealt[rows][given]
+        for table, each in zip(met, chosen, strict=True):
+            np.add.at(table, (each[rows], found[rows]), 1)
+    return found
+
+
+def _by_turns(severities: Sequence[int], size: int) -> list[tuple[int, ...]]:
+    """All combinations, ordered so that each severity occurs equally often along the way."""
+    left, seen = list(combinations(severities, size)), Counter[int]()
+    ordered: list[tuple[int, ...]] = []
+    while left:
+        # Of those whose severities came up least, the widest: more is learned from it.
+        best = min(left, key=lambda c: (sorted(seen[s] for s in c)[::-1], c[0] - c[-1], c))
+        left.remove(best)
+        ordered.append(best)
+        seen.update(best)
+    return ordered
+
+
+def _spread(candidates: Sequence[Ladder], number: int, rng: np.random.Generator) -> list[Ladder]:
+    """``number`` of the candidates (all, if there are fewer), their levels spread out."""
+    columns = []
+    for name in _FACTORS:
+        values = [getattr(ladder, name) for ladder in candidates]
+        levels = {level: i for i, level in enumerate(sorted(set(values)))}
+        columns.append(np.array([levels[value] for value in values], int))
+    met = [np.zeros(column.max(initial=0) + 1) for column in columns]
+    cost = rng.random(len(candidates)) / 2
+    chosen: list[int] = []
+    for _ in range(min(number, len(candidates))):
+        total = cost + sum(
+            table[column] * len(table) for table, column in zip(met, columns, strict=True)
+        )
+        best = int(np.argmin(total))
+        chosen.append(best)
+        cost[best] = np.inf
+        for table, column in zip(met, columns, strict=True):
+            table[column[best]] += 1
+    return [candidates[i] for i in sorted(chosen)]
+
+
+def _elsewhere(
+    design: Design,
+    plain: Sequence[Ladder],
+    number: int,
+    several: Sequence[int],
+    rng: np.random.Generator,
+) -> list[tuple[Ladder, tuple[str, ...]]]:
+    """Plain ladders with the types of one or more other damages, by turns, each as often."""
+    if not several:
+        return []
+    met: Counter[str] = Counter()
+    found = []
+    for i, base in enumerate(_spread(plain, number, rng)):
+        order = [design.types[j] for j in rng.permutation(len(design.types))]
+        free = sorted((t for t in order if t != base.type), key=met.__getitem__)
+        others = tuple(free[: several[i % len(several)] - 1])
+        met.update(others)
+        found.append((base, others))
+    return found

@@ -1,0 +1,136 @@
+"""The probe sets: ``probes-default`` and ``probes-full``, samples made from a plan of the design.
+
+Each ladder becomes one sample an area. What was asked and what was achieved are facts of the
+sample; a cell of the plan that cannot be reached is a sample whose source fails with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from harness.canonical import digest
+from harness.sample import Damage, Dataset, Pair, Sample
+
+from .achieved import Achieved, measured
+from .calibration import calibrated
+from .contents import Content, embedded, folder
+from .design import DESIGN, Design
+from .ladders import Unreachable, probes, wanted
+from .plans import Ladder, plan
+from .render import REQUIRES, Recipe, pristine
+
+_LICENSE = "of the photographs: see probes/contents.py"
+_UNTOUCHED = "bitwise pristine: the damage changes nothing inside the mask"
+
+
+def probes_default(root: str | None = None, budget: int = 5_000, seed: int = 0) -> Dataset:
+    """``budget`` probes of the embedded contents, or of the photographs below ``root``.
+
+    Of a folder at most ``Design.max_contents`` photographs are used, drawn by name and seed and
+    reduced to ``Design.long_side``. Harmless changes and pristine images come on top. The first
+    call calibrates and measures, the next ones remember. Raises FileNotFoundError for a folder
+    without photographs, ValueError for one that cannot be used and for a budget too small.
+    """
+    return probe_set("probes-default", root, budget, seed)
+
+
+def probes_full(root: str | None = None, budget: int = 40_000, seed: int = 0) -> Dataset:
+    """As probes-default, on eight times as many ladders: for a machine with many cores."""
+    return probe_set("probes-full", root, budget, seed)
+
+
+def probe_set(
+    name: str, root: str | None, budget: int, seed: int, design: Design = DESIGN
+) -> Dataset:
+    """The dataset of a plan; see ``probes_default``."""
+    contents = _contents(root, design, seed)
+    ladders = plan(design, tuple(contents), budget, seed)
+    samples = [
+        *(sample for content in contents.values() for sample in _harmless(content, design)),
+        *_probes(ladders, contents, design, seed),
+    ]
+    known = measured(samples)
+    samples = [_measured(s, known[s.id], design) if s.id in known else s for s in samples]
+    pairs = [Pair(s.id, s.id, s.content, s.content) for s in samples]
+    pairs += [Pair(c, c, c, c) for c in contents]
+    return Dataset(
+        name,
+        tuple(samples),
+        tuple(Sample(c.id, Recipe(c), c.id) for c in contents.values()),
+        explicit_pairs=tuple(pairs),
+        license=_LICENSE if root is None else "unknown",
+        head_dataset="demo",
+        requires=REQUIRES,
+    )
+
+
+def _contents(root: str | None, design: Design, seed: int) -> dict[str, Content]:
+    """The photographs to use, by their names."""
+    if root is None:
+        found = embedded()
+    else:
+        found = tuple(
+            # A colon would not do in the name of a file.
+            replace(content, id=content.id.replace(":", "_"), long_side=design.long_side)
+            for content in folder(Path(root).expanduser())
+        )
+        drawn = sorted(found, key=lambda c: digest([seed, c.id]))[: design.max_contents]
+        found = tuple(content for content in found if content in drawn)
+    for content in found:
+        height, width = pristine(content).shape[1:]
+        if min(height, width) < design.short_side:
+            raise ValueError(
+                f"content {content.id!r} is {width} × {height} pixels; probes need sides of at "
+                f"least {design.short_side}: take it out of the folder"
+            )
+    return {content.id: content for content in found}
+
+
+def _harmless(content: Content, design: Design) -> Iterator[Sample]:
+    for change, draws in design.harmless:
+        for draw in range(draws):
+            damage = Damage(change, None, seed=draw)
+            yield Sample(
+                f"{content.id}/harmless/{change}/{draw}",
+                Recipe(content, (damage,)),
+                content.id,
+                damages=(damage,),
+                reference=content.id,
+                facts=(
+                    *(("role", "harmless"), ("harmless", change)),
+                    *(("shape", "whole"), ("placement", "whole")),
+                ),
+            )
+
+
+def _probes(
+    plan: Sequence[Ladder], contents: Mapping[str, Content], design: Design, seed: int
+) -> Iterator[Sample]:
+    """The samples of every ladder; those that share a photograph and a frame side by side."""
+    names, types = list(contents), design.types
+    ordered = sorted(
+        plan,
+        key=lambda x: (names.index(x.content), types.index(x.type), x.severity or 0),
+    )
+    calibrate = {
+        ladder: wanted(ladder, contents[ladder.content], design, seed)
+        for ladder in ordered
+        if ladder.severity is None
+    }
+    found = calibrated(list(calibrate.values()), design)
+    for ladder in ordered:
+        severities = found[calibrate[ladder]] if ladder in calibrate else None
+        yield from probes(ladder, contents[ladder.content], design, seed, severities)
+
+
+def _measured(sample: Sample, achieved: Achieved, design: Design) -> Sample:
+    """The sample with its achieved damage, and whether it could be seen at all."""
+    if achieved.mse == 0:  # it would be the pristine image by another name, and control nothing
+        return replace(sample, source=Unreachable(_UNTOUCHED))
+    hidden = (
+        achieved.local_psnr > design.invisible_psnr and achieved.delta_e < design.invisible_delta_e
+    )
+    facts = (*asdict(achieved).items(), ("visible", "no" if hidden else "yes"))
+    return replace(sample, facts=(*sample.facts, *facts))
