@@ -88,7 +88,8 @@ class CoverageImage:
     def fingerprint(self) -> str:
         f = self.frame
         size = [f.width, f.height, f.block, f.seed]
-        return digest([VERSION, size, self.kind, self.region, self.period])
+        period = None if self.period is None else f"{self.period:.17g}"  # one is infinite
+        return digest([VERSION, size, self.kind, self.region, period])
 
     def load(self, policy: DecodePolicy) -> Decoded:
         from harness.images import Decoded

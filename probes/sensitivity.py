@@ -4,7 +4,8 @@ The response to a probe is (score of the pristine image - score of the probe) / 
 the standard deviation of the model's scores over the pristine images and the full-frame
 probes: it has no unit, and is above 0 where the damage is noticed as worse. Means are over
 contents first, so that each weighs the same. An encoder is read through a ridge head that was
-fitted on the labeled ``head_dataset`` without the content at hand.
+fitted on the labeled ``head_dataset`` without the content at hand. Detection, thresholds, the
+index and the controls are in ``measures``; they take the images that a set made for them has.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
@@ -25,33 +27,58 @@ from harness.protocols.outcomes import Usable, by_image, finite, usable
 from harness.sample import Dataset, Sample
 from harness.store import Output
 
+from . import in_view
+from .coverage_probes import coverages
+from .coverage_protocol import coverage_need
+from .observed import observed
+from .sensitivity_rows import rows as sensitivity_rows
+
 _FEATURES = Need("features")
 
 
-def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
-    probes = dataset.samples
-    if not probes or any(len(s.damages) != 1 or s.reference is None for s in probes):
-        return Skip("needs a probe set: every sample with one known damage and a reference")
+def sensitivity(coverage: str = "") -> Protocol:
+    """Which local damage a score notices: response, detection, threshold and index, by area.
+
+    ``coverage`` names a dataset of images perturbed block by block, of the sizes of the probes
+    (coverage-embedded for the embedded contents): sensitivity is then also reported for damage
+    that lies where the model looks.
+    """
+    return Protocol(
+        name="sensitivity",
+        version="3",
+        summary="which local damage a score notices: response, detection, thresholds, index",
+        headline="response",
+        needs=partial(_needs, coverage),
+        evaluate=partial(_evaluate, coverage),
+    )
+
+
+def _needs(coverage: str, operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+    if not dataset.samples or any(not s.damages or s.reference is None for s in dataset.samples):
+        return Skip("needs a probe set: every sample with known damage and a reference")
+    probes = plain(dataset.samples)
     if all(_area(s) == 1 for s in probes):
         return Skip("needs a probe set: no damage here covers only a part of the image")
+    looks = coverage_need(operations, coverage) if coverage else None
+    also = () if looks is None else (looks,)
     if "score" in operations:
-        return (Need("score"),)
+        return (Need("score"), *also)
     if "score_pair" in operations:
         alone = {s.reference for s in probes} - {p.id for p in dataset.pairs}
         if alone:
             return Skip(f"full-reference, and {min(map(str, alone))!r} is not paired with itself")
-        return (Need("score_pair"),)
+        return (Need("score_pair"), *also)
     if "features" in operations:
         if dataset.head_dataset is None:
             return Skip("gives features, and the dataset names no labeled set to fit a head on")
-        return (_FEATURES, Need("features", dataset.head_dataset))
+        return (_FEATURES, Need("features", dataset.head_dataset), *also)
     return Skip("gives neither scores nor features")
 
 
-def _evaluate(inputs: Inputs) -> list[Measure]:
-    probes = inputs.dataset.samples
+def _evaluate(coverage: str, inputs: Inputs) -> list[Measure]:
+    probes = plain(inputs.dataset.samples)
     scores, why = _scores(inputs)
-    responses, undefined = _responses(probes, scores)
+    responses, spread, undefined = _responses(probes, scores)
     why = why or undefined
     areas = sorted({_area(s) for s in probes})
     rows = []
@@ -63,6 +90,13 @@ def _evaluate(inputs: Inputs) -> list[Measure]:
             rows.append(_mean(part, responses, f"type={word(kind)} area={area}", why, inputs.seed))
         if area < 1:
             rows.append(_ratio(probes, responses, area, why, inputs.seed))
+    if why is None:
+        table = observed(inputs.dataset.samples, scores, spread, inputs.card)
+        rows += sensitivity_rows(table, inputs.seed)
+        for need, output in inputs.outputs.items():
+            if coverage and need.dataset == coverage:
+                found = coverages(inputs.others[coverage], output, inputs.card.name, need.operation)
+                rows += in_view.rows(table, in_view.seen_shares(probes, found), inputs.seed)
     per_sample = dict(sorted(zip(scores.ids, scores.values.tolist(), strict=True)))
     return [replace(row, scores=per_sample) for row in rows]
 
@@ -93,8 +127,21 @@ def _scores(inputs: Inputs) -> tuple[Output, str | None]:
     return Output(features.ids, values, features.failures), "features do not vary" if same else None
 
 
-def _responses(probes: Iterable[Sample], scores: Output) -> tuple[Output, str | None]:
-    """The response to every probe, and why there is none at all, or None."""
+def plain(samples: Iterable[Sample]) -> list[Sample]:
+    """The probes of plain ladders with one damage, that can be seen: neither controls nor
+    harmless changes, nor any whose severity was set by what it does."""
+    return [
+        s
+        for s in samples
+        if len(s.damages) == 1
+        and s.fact("role") in (None, "probe")
+        and s.fact("ladder") in (None, "plain")
+        and s.fact("visible") != "no"
+    ]
+
+
+def _responses(probes: Iterable[Sample], scores: Output) -> tuple[Output, float, str | None]:
+    """The response to every probe, the SD that one is made of, and why there is none, or None."""
     score = dict(zip(scores.ids, scores.values.tolist(), strict=True))
     values, failures = {}, {}
     for probe in probes:
@@ -110,9 +157,9 @@ def _responses(probes: Iterable[Sample], scores: Output) -> tuple[Output, str | 
     known = np.array([score[name] for name in sorted(full) if name in score])
     if len(known) < 2 or not varies(known):
         why = None if not values else "scores do not vary"
-        return Output(tuple(values), np.zeros(len(values)), failures), why
-    spread = known.std(ddof=1)
-    return Output(tuple(values), np.array(list(values.values())) / spread, failures), None
+        return Output(tuple(values), np.zeros(len(values)), failures), 1.0, why
+    spread = float(known.std(ddof=1))
+    return Output(tuple(values), np.array(list(values.values())) / spread, failures), spread, None
 
 
 def _mean(
@@ -196,13 +243,3 @@ def _area(probe: Sample) -> Fraction:
 
 def _kind(probe: Sample) -> tuple[str, str, float | None]:
     return probe.content, probe.damages[0].type, probe.damages[0].severity
-
-
-SENSITIVITY = Protocol(
-    name="sensitivity",
-    version="2",
-    summary="response of the score to damage by its area and type, in SDs of the model's scores",
-    headline="response",
-    needs=_needs,
-    evaluate=_evaluate,
-)

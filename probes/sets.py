@@ -16,6 +16,7 @@ from harness.sample import Damage, Dataset, Pair, Sample
 from .achieved import Achieved, measured
 from .calibration import calibrated
 from .contents import Content, embedded, folder
+from .coverage_probes import coverage_probes
 from .design import DESIGN, Design
 from .ladders import Unreachable, probes, wanted
 from .plans import Ladder, plan
@@ -134,3 +135,10 @@ def _measured(sample: Sample, achieved: Achieved, design: Design) -> Sample:
     )
     facts = (*asdict(achieved).items(), ("visible", "no" if hidden else "yes"))
     return replace(sample, facts=(*sample.facts, *facts))
+
+
+def coverage_embedded() -> Dataset:
+    """Images that measure coverage at the sizes of the embedded photographs."""
+    sizes = dict.fromkeys(c.image().shape[1:] for c in embedded())
+    text = ",".join(f"{width}x{height}" for height, width in sizes)
+    return replace(coverage_probes(text), name="coverage-embedded")

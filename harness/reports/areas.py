@@ -23,5 +23,5 @@ def areas(group: Group, metric: str) -> tuple[str, ...]:
 
 
 def percent(area: str) -> str:
-    """``"1/16"`` as ``"6.2 %"``, to two digits."""
-    return f"{100 * float(Fraction(area)):.2g} %" if Fraction(area) < 1 else "100 %"
+    """``"1/16"`` as ``"6.25 %"``, to three digits."""
+    return f"{100 * float(Fraction(area)):.3g} %"

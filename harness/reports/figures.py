@@ -13,6 +13,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .areas import DETECTED, RATIO, areas
+from .detection_figure import detection_figure
 from .entries import Entry
 from .fraction_figure import fraction_figure
 from .fractions import has_curve
@@ -36,7 +38,8 @@ from .style import (
     style,
     tag,
 )
-from .tables import RATIO, areas
+from .threshold_figure import threshold_figure
+from .thresholds import severities
 
 
 def figures(group: Group) -> tuple[Picture, ...]:
@@ -45,6 +48,10 @@ def figures(group: Group) -> tuple[Picture, ...]:
     with style():
         if group.is_ranked:
             made.append(_dots(group))
+        if areas(group, DETECTED):
+            made.append(detection_figure(group))
+        if severities(group):
+            made.append(threshold_figure(group))
         if areas(group, RATIO):
             made.append(_curves(group))
         if has_curve(group):

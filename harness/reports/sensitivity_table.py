@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .areas import DETECTED, areas, percent
+from .areas import DETECTED, areas
 from .entries import Entry
 from .failures import failure_notes, gathered, reason_notes
 from .groups import Group
 from .layout import Cell, Column, Line, Table, count_cell, row_cell, text_cell, with_interval_keys
+from .matrix import PREFERRED_AREA
 from .parts import COUNT, MARKS, MODE, MODEL, assemble, common_marks, marks_cell, seen_notes
 from .thresholds import (
-    middle,
     severities,
     threshold_cell,
     threshold_keys,
-    threshold_of,
     threshold_types,
 )
 
@@ -27,12 +26,14 @@ _TITLES = {
     ("ordered_by_area", "all"): "Ordered by area",
     ("band_share", "all"): "Band share",
 }
-_KEPT = ("threshold_median", "all")  # its bound stands in its reason, so that is no remark
+_SEEN = "Detected, of the types"
+_LAST = list(_TITLES)[2:]
+_MEDIAN = ("threshold_median", "all")
 _MEANING = (
-    "Detected: share of the probes whose score changes by more than 95 % of the harmless changes "
-    "(±1 level of dither, a shift by 1 pixel, JPEG at quality 98) do on the other contents. "
-    "False alarms: the same share of the harmless changes themselves; what is detected no more "
-    "often than that is not noticed.",
+    "Detected: share of the probes that move the score by more than 95 % of the harmless changes "
+    "(±1 level of dither, a shift by 1 pixel, JPEG at quality 98, a damaged edge of 2 pixels) do "
+    "on the other contents. False alarms: the same share of the harmless changes themselves. What "
+    "is detected no more often than that has not been noticed.",
     "Threshold: the damaged area, as a share of the picture, at which 75 % would be detected; the "
     "median over types and severities. Below all areas tested it is “< 1/64”; above all, “never”.",
     "LSI, the localized sensitivity index: the drop of the score as a share of its full-frame "
@@ -46,15 +47,15 @@ _MEANING = (
 
 def detection_table(group: Group) -> Table:
     """Rows are models; columns false alarms, detection by area, threshold, index, controls."""
-    titles = _TITLES
     lost = failure_notes(group, "response")
     told = gathered(group, "response")
-    remarks = reason_notes(told.entries, titles)
-    shown = (*titles, *((m, f"area={a}") for m in (DETECTED, "direction") for a in areas(group, m)))
-    group = _without_remarks(told.only(lambda row: (row.metric, row.subset) in (*shown, _KEPT)))
-    common = common_marks(group)
     spans = {DETECTED: "Detected at area", "direction": "Direction at area"}
     by_area = {metric: areas(group, metric) for metric in spans}
+    of_areas = ((metric, f"area={area}") for metric in spans for area in by_area[metric])
+    apart_by = _seen(group)
+    shown = (*_TITLES, _MEDIAN, *of_areas, *((DETECTED, subset) for subset in apart_by))
+    group = told.only(lambda row: (row.metric, row.subset) in shown)
+    common = common_marks(group)
 
     def at(metric: str) -> list[Column]:
         return [
@@ -69,15 +70,16 @@ def detection_table(group: Group) -> Table:
 
     def line(entry: Entry) -> Line:
         counted = [r for a in by_area[DETECTED] if (r := entry.get(DETECTED, f"area={a}"))]
-        rest = [row_cell(entry.get(*of), with_interval=True) for of in list(titles)[2:]]
+        rest = [row_cell(entry.get(*of), with_interval=True) for of in _LAST]
         return (
             text_cell(entry.label),
             *(_at(entry, DETECTED, area) for area in by_area[DETECTED]),
-            threshold_cell(entry.get(*_KEPT)),
+            threshold_cell(entry.get(*_MEDIAN)),
             row_cell(entry.get("lsi"), with_interval=True),
             row_cell(entry.get("false_alarms")),
             *(_bare(_at(entry, "direction", area)) for area in by_area["direction"]),
             *map(_bare, rest),
+            *(_bare(row_cell(entry.get(DETECTED, s), with_interval=True)) for s in apart_by),
             count_cell(sum(r.n_scored for r in counted), sum(r.n_expected for r in counted)),
             text_cell(entry.rows[0].mode),
             marks_cell(entry, common),
@@ -90,13 +92,18 @@ def detection_table(group: Group) -> Table:
         Column("LSI", with_interval_keys("lsi")),
         Column("False alarms", ("false_alarms",)),
         *at("direction"),
-        *(Column(titles[m, s], with_interval_keys(m), spare=True) for m, s in list(titles)[2:]),
-        COUNT,
-        MODE,
+        *(Column(_TITLES[m, s], with_interval_keys(m), spare=True) for m, s in _LAST),
+        *(
+            Column(title, with_interval_keys(f"{DETECTED} {s}"), span=_SEEN, spare=True)
+            for s, title in apart_by.items()
+        ),
+        replace(COUNT, spare=True),
+        replace(MODE, spare=True),
         MARKS,
     )
     first, apart = group.ordered()
-    table = assemble(group, columns, [*map(line, first)], [*map(line, apart)])
+    table = assemble(_said(group), columns, [*map(line, first)], [*map(line, apart)])
+    remarks = reason_notes(told.entries, _TITLES)
     return replace(table, notes=(*_MEANING, *lost, *remarks, *table.notes))
 
 
@@ -143,26 +150,26 @@ def threshold_table(group: Group) -> Table | None:
     )
 
 
-def threshold_words(entry: Entry, types: tuple[str, ...], severity: str) -> list[str]:
-    """Thresholds of ``types`` at one severity, as cells show them."""
-    rows = (entry.get("threshold", f"type={name} severity={severity}") for name in types)
-    return [threshold_of(row).text for row in rows]
-
-
-def _without_remarks(group: Group) -> Group:
-    """Rows with neither reasons nor words for an interval that there is not: said in notes."""
+def _said(group: Group) -> Group:
+    """Rows without reasons, and without words for an interval that there is not."""
     entries = []
     for entry in group.entries:
-        rows = (
-            replace(
-                row,
-                reason=row.reason if (row.metric, row.subset) == _KEPT else None,
-                ci_method=None if "no interval" in (row.ci_method or "") else row.ci_method,
-            )
-            for row in entry.rows
-        )
-        entries.append(replace(entry, rows=tuple(rows)))
+        methods = [m if "no interval" not in (m := r.ci_method or "") else None for r in entry.rows]
+        rows = zip(entry.rows, methods, strict=True)
+        bare = tuple(replace(row, reason=None, ci_method=method or None) for row, method in rows)
+        entries.append(replace(entry, rows=bare))
     return replace(group, entries=tuple(entries))
+
+
+def _seen(group: Group) -> dict[str, str]:
+    """Subset → heading of what is detected of types seen in training and of others, if known."""
+    subsets = group.subsets(DETECTED)
+    found = [area for area in areas(group, DETECTED) if f"seen=yes area={area}" in subsets]
+    if not found:
+        return {}
+    area = PREFERRED_AREA if PREFERRED_AREA in found else found[0]
+    words = {"yes": "trained on", "no": "held out"}
+    return {f"seen={seen} area={area}": f"{text}, at {area}" for seen, text in words.items()}
 
 
 def _at(entry: Entry, metric: str, area: str) -> Cell:

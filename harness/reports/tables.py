@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
+from .areas import DETECTED, RATIO, areas
 from .cross import tested_on, transfer_tables
 from .entries import Entry
+from .failures import gathered
 from .fractions import fraction_tables, fractions
 from .groups import RANKED_BY, Group, parse_subset
 from .layout import (
@@ -34,9 +35,8 @@ from .parts import (
 )
 from .ranking import ranked_table
 from .ranks import rank_tables
+from .sensitivity_table import detection_table, threshold_table
 from .subsets import subset_table
-
-RATIO = "response_ratio"
 
 
 def tables(group: Group) -> tuple[Table, ...]:
@@ -49,6 +49,8 @@ def tables(group: Group) -> tuple[Table, ...]:
         return transfer_tables(group)
     if group.is_ranked:
         main = ranked_table(group)
+    elif areas(group, DETECTED):
+        return _detection(group)
     elif any("area" in parse_subset(s) for s in group.subsets("response")):
         main = _by_area(group)
     elif group.subsets(RANKED_BY):
@@ -59,16 +61,23 @@ def tables(group: Group) -> tuple[Table, ...]:
     return (main,) if matrix is None else (main, _by_type(group, matrix))
 
 
-def areas(group: Group, metric: str) -> tuple[str, ...]:
-    """Areas at which ``metric`` is known over all types, smallest first, as written.
-
-    Not area 1 for a ratio to area 1, which is 1 by its definition.
-    """
-    found = [parse_subset(s) for s in group.subsets(metric)]
-    known = {p["area"] for p in found if set(p) == {"area"}}
-    if metric == RATIO:
-        known = {area for area in known if Fraction(area) < 1}
-    return tuple(sorted(known, key=Fraction))
+def _detection(group: Group) -> tuple[Table, ...]:
+    """The main table of a set with harmless changes, and what it rests on, folded."""
+    response = _by_area(gathered(group, "response"))
+    response = replace(
+        response,
+        name=f"{group.name}.response",
+        title=f"{group.title} · Response by area",
+        absent=(),
+        folded=True,
+    )
+    matrix, thresholds = type_matrix(group), threshold_table(group)
+    return (
+        detection_table(group),
+        *([thresholds] if thresholds is not None else []),
+        response,
+        *([_by_type(group, matrix)] if matrix is not None else []),
+    )
 
 
 def _by_subset(group: Group) -> tuple[Table, ...]:

@@ -39,7 +39,7 @@ def threshold_of(row: Row | None) -> Threshold:
     ends = next((m.groups() for part in parts if (m := _INTERVAL.fullmatch(part))), None)
     interval = f"[{_end(ends[0])}, {_end(ends[1])}]" if ends else ""
     if row.value is not None:
-        return Threshold(f"{row.value:.2g}", interval, math.log2(row.value))
+        return Threshold(f"{row.value:#.2g}", interval, math.log2(row.value))
     bound = next((part for part in parts if _BOUND.fullmatch(part)), None)
     if bound is None:
         return Threshold(NONE, "", math.nan)

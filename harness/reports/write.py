@@ -15,16 +15,18 @@ from .figures import figures
 from .formats import markdown, rows_csv, table_csv
 from .groups import group
 from .latex import latex
+from .model_pages import links, model_pages
 from .overview import overviews
 from .site import Found, Joint, Study, render
 from .tables import tables
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".svg", ".webp"})
+FOLDERS = ("tables", "figures", "models")
 LIST = "report.json"  # what a report wrote, so that the next one can tell it from others' files
 
 
 def write_report(out: Path) -> Path:
-    """Write ``tables/``, ``figures/`` and ``index.html`` below ``out``; the page's path.
+    """Write ``tables/``, ``figures/``, ``models/``, ``index.html`` below ``out``; the page's path.
 
     Reads ``out/records`` and ``out/run.json`` (which may be absent). Equal records and headers
     give equal bytes. Pictures of others that lie in ``out/figures`` are shown on the page, with
@@ -39,14 +41,15 @@ def write_report(out: Path) -> Path:
         )
     header = _header(out / "run.json")
     groups = group(rows)
-    studies = [Study(found, tables(found), figures(found)) for found in groups]
+    pages = model_pages(groups)
+    studies = [Study(found, tables(found), figures(found), links(pages, found)) for found in groups]
     joint = [Joint(each, cross_figures(each.across)) for each in overviews(groups)]
     files: dict[str, bytes] = {"tables/rows.csv": rows_csv(rows).encode()}
     for each in joint:
         if each.overview.is_summary:
             table = each.tables[0]
             files[f"tables/{table.name}.tex"] = latex(table).encode()
-    sections: list[Joint | Study] = [*joint, *studies]
+    sections: list[Joint | Study] = [*joint, *studies, *(s for page in pages for s in page.studies)]
     for section in sections:
         for table in section.tables:
             files[f"tables/{table.name}.md"] = markdown(table).encode()
@@ -56,6 +59,8 @@ def write_report(out: Path) -> Path:
             files[f"figures/{picture.name}.png"] = picture.png
     _remove_previous(out)
     gallery = _gallery(out, files)
+    for page in pages:
+        files[page.path] = render([], page.studies, [], header, page.label).encode()
     files["index.html"] = render(joint, studies, gallery, header).encode()
     listed = (json.dumps({"files": sorted(files)}, indent=1) + "\n").encode()
     for name, data in [(LIST, listed), *files.items()]:  # the list first, in case we are killed
@@ -87,8 +92,8 @@ def _remove_previous(out: Path) -> None:
         raise ValueError(f"{path} is not what a report wrote; remove it") from error
     for name in names:
         old = Path(name)
-        # The list is a file like any other: nothing outside the two folders is ever removed.
-        if old.parent in (Path("tables"), Path("figures")) and old.name not in ("", ".", ".."):
+        # The list is a file like any other: nothing outside our folders is ever removed.
+        if old.parent in map(Path, FOLDERS) and old.name not in ("", ".", ".."):
             (out / old).unlink(missing_ok=True)
 
 

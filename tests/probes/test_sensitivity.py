@@ -19,7 +19,9 @@ from harness.protocols.base import Inputs, Measure, Need, Skip
 from harness.protocols.heads import ALPHAS, Heads
 from harness.sample import Damage, Dataset, FileSource, Pair, Sample
 from harness.store import Output
-from probes.sensitivity import SENSITIVITY
+from probes.sensitivity import sensitivity
+
+SENSITIVITY = sensitivity()
 
 NOWHERE = FileSource(Path("nowhere.png"))
 AREAS = (1 / 64, 1 / 16, 1 / 4, 1.0)
@@ -87,7 +89,12 @@ def test_a_model_of_the_mean_is_proportional_to_the_area() -> None:
             assert ratio.value == pytest.approx(area)
             assert (ratio.ci_low, ratio.ci_high) == (None, None)  # all contents are alike
     assert ("response_ratio", "area=1") not in rows
-    assert len(rows) == 4 * 3 + 3
+    responses = [key for key in rows if key[0] in ("response", "response_ratio")]
+    assert len(responses) == 4 * 3 + 3
+    # Of four areas, on which trapezoids give an area-proportional model a little more than 0.246.
+    assert rows["lsi", "all"].value == pytest.approx(0.2734, abs=1e-4)
+    assert rows["ordered_by_area", "all"].value == 1
+    assert not any(metric in ("detected", "threshold") for metric, _ in rows)  # no harmless change
 
 
 def test_the_worst_patch_is_blind_to_extent_and_types_differ() -> None:
@@ -305,7 +312,7 @@ def test_what_it_needs() -> None:
         (
             lambda d: replace(d, samples=(*d.samples, Sample("x", NOWHERE, "x"))),
             "score",
-            "every sample with one known damage and a reference",
+            "every sample with known damage and a reference",
         ),
         (
             lambda d: Dataset(

@@ -21,11 +21,15 @@ from .words import WORDS
 
 @dataclass(frozen=True)
 class Study:
-    """One group with its tables and figures, as a section of the page."""
+    """One group with its tables and figures, as a section of the page.
+
+    ``pages`` are those of its models: label and URL.
+    """
 
     group: Group
     tables: tuple[Table, ...]
     pictures: tuple[Picture, ...]
+    pages: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,12 @@ def render(
     studies: Sequence[Study],
     gallery: Sequence[Found],
     header: Mapping[str, Any],
+    model: str = "",
 ) -> str:
-    """The page's HTML. Everything that comes from rows, captions or the header is escaped."""
+    """The page's HTML. Everything that comes from rows, captions or the header is escaped.
+
+    The page of one ``model`` lies one folder below the main one, and leads back to it.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -90,6 +98,8 @@ def render(
         empty=[study for study in studies if not study.group.entries],
         gallery=gallery,
         words=WORDS,
+        model=model,
+        root="../" if model else "",
     )
 
 

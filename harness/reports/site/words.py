@@ -106,6 +106,23 @@ WORDS = (
         "whole frame. 1: its extent makes no difference.",
     ),
     (
+        "Detected, false alarms",
+        "A damage is detected where it moves the score further than 95 % of the harmless changes "
+        "(dither, a shift by one pixel, a light compression) do on other scenes. False alarms: how "
+        "often a harmless change passes for a damage.",
+    ),
+    (
+        "Threshold, as 0.12, < 1/64, never",
+        "The part of the picture that must be damaged for 75 % to be detected: less than the "
+        "smallest part tested, or more than the whole frame, are answers, too.",
+    ),
+    (
+        "LSI, localized sensitivity index",
+        "How much of the full-frame drop is left when a part is damaged, averaged over areas. "
+        "0.25: the drop shrinks with the area; 1: its extent makes no difference. Worth reading "
+        "only of a model that detects.",
+    ),
+    (
         "Not measured",
         "The model was skipped or failed, for the reason that is given. Where a command is "
         "given, it gets what is missing.",

@@ -1,0 +1,100 @@
+"""One model's detection apart: by severity, shape, placement, ladder, and what was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .areas import DETECTED, areas
+from .detection_figure import area_axis
+from .entries import Entry
+from .groups import Group, parse_subset
+from .style import COLORS, DASHES, MARKERS, MUTED, PAPER, Picture, finish, short
+
+_CELLS = {
+    "severity": "severity",
+    "shape": "shape of the mask",
+    "placement": "place in the picture",
+    "ladder": "kind of ladder",
+    "seen": "trained on the types",
+}
+Curve = dict[str, tuple[float | None, ...]]  # area → share detected and its ends
+_PLAIN = "plain"  # the ladder that rows do not name
+
+
+def cell_figure(group: Group, entry: Entry) -> Picture | None:
+    """A panel for each property of a probe that rows tell apart; None without any.
+
+    Wants ``style``.
+    """
+    panels = {name: curves for name in _CELLS if len(curves := _curves(group, entry, name)) > 1}
+    if not panels:
+        return None
+    known = areas(group, DETECTED)
+    n_rows = (len(panels) + 1) // 2
+    figure = Figure(figsize=(9, 0.9 + 2.7 * n_rows), layout="constrained")
+    places = figure.subplots(n_rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes, (name, curves) in zip(places, panels.items(), strict=False):
+        area_axis(axes, known)
+        axes.axhline(0.75, color=MUTED, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
+        if (rate := entry.value("false_alarms")) is not None:
+            axes.axhline(rate, color=MUTED, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
+        for i, (value, by_area) in enumerate(curves.items()):
+            x = np.array([float(Fraction(area)) for area in by_area])
+            values, low, high = np.array(list(by_area.values()), dtype=float).T
+            color, marker = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
+            axes.fill_between(x, low, high, color=color, alpha=0.1, lw=0)
+            axes.plot(
+                x,
+                values,
+                color=color,
+                marker=marker,
+                markersize=4.5,
+                markerfacecolor=PAPER if i % 2 else color,
+                linestyle=DASHES[i % len(DASHES)],
+                linewidth=1.5,
+                label=value,
+            )
+        axes.set_title(f"By {_CELLS[name]}", loc="left", fontsize=9, fontweight="bold")
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, handlelength=2.6)
+    for axes in places[len(panels) :]:
+        axes.remove()
+    for axes in places[max(0, len(panels) - 2) : len(panels)]:
+        axes.set_xlabel("Damaged part of the picture")
+        axes.tick_params(labelbottom=True)
+    for axes in places[: len(panels) : 2]:
+        axes.set_ylabel("Share detected")
+    return finish(
+        f"{group.name}.cells",
+        figure,
+        f"What decides whether {short(entry.label)} detects a damage",
+        group.title,
+        "Share of the probes detected, by area (fraction of the picture). Bands are 95 % "
+        "intervals. Dashed: false alarms; dotted: 75 %. Shape and place vary only where the mask "
+        "leaves room for it.",
+        f"Line charts of the share detected by {', '.join(_CELLS[name] for name in panels)}; the "
+        "table has the numbers.",
+    )
+
+
+def _curves(group: Group, entry: Entry, name: str) -> dict[str, Curve]:
+    """Values of the property ``name`` → area → share and its ends."""
+    known = areas(group, DETECTED)
+    subsets = [parse_subset(s) for s in group.subsets(DETECTED)]
+    values = sorted({part[name] for part in subsets if set(part) == {name, "area"}})
+    curves = {value: _curve(entry, f"{name}={value} ", known) for value in values}
+    if name == "ladder" and curves:
+        curves = {_PLAIN: _curve(entry, "", known), **curves}
+    return {value: curve for value, curve in curves.items() if curve}
+
+
+def _curve(entry: Entry, cell: str, known: Sequence[str]) -> Curve:
+    rows = {area: entry.get(DETECTED, f"{cell}area={area}") for area in known}
+    return {
+        area: (row.value, row.ci_low, row.ci_high)
+        for area, row in rows.items()
+        if row is not None and row.value is not None
+    }

@@ -1,0 +1,139 @@
+"""Heat maps of thresholds: type by model, and type by severity for one model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from ..records import Row
+from .areas import DETECTED
+from .entries import Entry
+from .groups import Group
+from .heat import heat
+from .layout import NONE
+from .style import INK, MUTED, Picture, finish, short
+from .thresholds import Threshold, middle, severities, threshold_of, threshold_types
+
+_BESIDE = ("1/16", "1/4", "1")  # areas whose detected share stands beside one model's thresholds
+_FAINT, _HATCH = "#4b5563", "#c9ced6"  # on cells, which are light on a dark page, too
+_READING = (
+    "The smaller the area, the darker the cell; “< 1/64”: 75 % would be detected at the smallest "
+    "area already; hatched, “never”: not even of the whole frame; a dash: no curve could be fitted."
+)
+
+
+def threshold_figure(group: Group) -> Picture:
+    """Types × models at the middle severity, what is noticed soonest first. Wants ``style``."""
+    severity = middle(severities(group))
+    ranked, apart = group.ordered()
+    types = threshold_types(group)
+    found = {e: [_at(e, name, severity) for name in types] for e in (*ranked, *apart)}
+    shown = [e for e, cells in found.items() if any(cell.is_known for cell in cells)]
+    order = _soonest({name: [found[e][i] for e in shown] for i, name in enumerate(types)})
+    cells = [[found[e][types.index(name)] for e in shown] for name in order]
+    figure = Figure(
+        figsize=(2.6 + 0.62 * len(shown), 2.2 + 0.25 * len(order)), layout="constrained"
+    )  # fmt: skip
+    axes = figure.add_subplot()
+    _draw(axes, cells, order, [short(e.label) for e in shown])
+    axes.set_xticklabels(
+        [short(e.label) for e in shown], rotation=40, ha="left", rotation_mode="anchor"
+    )
+    for tick, entry in zip(axes.get_xticklabels(), shown, strict=True):
+        tick.set_color(MUTED if entry.set_apart else INK)
+    gray = " Gray names: controls." if any(e.set_apart for e in shown) else ""
+    without = [e.label for e in found if e not in shown]
+    left_out = f" Without any: {', '.join(without)}." if without else ""
+    return finish(
+        f"{group.name}.thresholds",
+        figure,
+        f"The smallest damaged part that is noticed, by type, at severity {severity}",
+        group.title,
+        "Threshold: the damaged area, as a fraction of the picture, at which 75 % would be "
+        f"detected. {_READING}{gray}{left_out}",
+        f"Heat map of the thresholds of {len(order)} types by {len(shown)} models; the folded "
+        "table has the numbers.",
+    )
+
+
+def own_threshold_figure(group: Group, entry: Entry) -> Picture:
+    """Types × severities of one model, beside what is detected and the index. Wants ``style``."""
+    columns, types = severities(group), threshold_types(group)
+    found = {name: [_at(entry, name, s) for s in columns] for name in types}
+    order = _soonest(found)
+    figure = Figure(figsize=(7.4, 2.0 + 0.25 * len(order)), layout="constrained")
+    left, center, right = figure.subplots(1, 3, width_ratios=[len(columns), len(_BESIDE), 1])
+    _draw(left, [found[name] for name in order], order, columns)
+    left.set_xlabel("Threshold area\nat severity")
+    detected = [[entry.get(DETECTED, f"type={n} area={a}") for a in _BESIDE] for n in order]
+    index = [[entry.get("lsi", f"type={name}")] for name in order]
+    _shares(center, detected, _BESIDE)
+    center.set_xlabel("Share detected\nat area")
+    _shares(right, index, ["LSI"])
+    return finish(
+        f"{group.name}.thresholds",
+        figure,
+        f"What {short(entry.label)} notices of each type",
+        group.title,
+        f"Left: the damaged area, as a fraction of the picture, at which 75 % would be detected. "
+        f"{_READING} Middle: the share detected, over all severities. Right: LSI, the drop of the "
+        "score at partial damage as a share of its full-frame drop (proportional to the area: "
+        "0.25; blind to the extent: 1); empty where the full-frame drop cannot be told from 0.",
+        f"Heat maps of the thresholds of {len(order)} types by severity, of what is detected and "
+        "of the LSI; the folded table has the numbers.",
+    )
+
+
+def _draw(
+    axes: Axes, cells: Sequence[Sequence[Threshold]], rows: Sequence[str], columns: Sequence[str]
+) -> None:
+    """Shades fall with log₂ area; beyond all areas a cell is hatched."""
+    log2 = np.array([[cell.log2 for cell in line] for line in cells], dtype=float)
+    shades = np.clip(-log2 / 6, 0, 1) * 0.9 + 0.1  # 1/64: 1; 1: 0.1
+    shades[np.isposinf(log2)] = 0
+    heat(axes, np.where(np.isnan(log2), np.nan, 0), shades, columns, rows, 7)
+    texts = iter(axes.texts[:])
+    for y, line in enumerate(cells):
+        for x, cell in enumerate(line):
+            if not cell.is_known:
+                axes.text(x + 0.5, y + 0.5, NONE, ha="center", va="center", color=MUTED, size=7)
+                continue
+            text = next(texts)
+            text.set_text(cell.text)
+            if np.isposinf(cell.log2):
+                text.set_color(_FAINT)
+                axes.add_patch(Rectangle((x, y), 1, 1, fill=False, hatch="///", ec=_HATCH, lw=0))
+    _ticks(axes)
+
+
+def _shares(axes: Axes, rows: Sequence[Sequence[Row | None]], columns: Sequence[str]) -> None:
+    values = np.array([[row and row.value for row in line] for line in rows], dtype=float)
+    heat(axes, values, np.clip(values, 0, 1), columns, False, 7)
+    _ticks(axes)
+
+
+def _ticks(axes: Axes) -> None:
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.tick_params(axis="both", length=0, labelrotation=0)
+
+
+def _soonest(found: dict[str, list[Threshold]]) -> list[str]:
+    """Types by rising median threshold, then by name; those without any last."""
+
+    def key(name: str) -> tuple[float, float, str]:
+        known = sorted(cell.log2 for cell in found[name] if cell.is_known)
+        if not known:
+            return (np.inf, np.inf, name)
+        finite = np.clip(known, -7, 1)
+        return (known[len(known) // 2], float(finite.mean()), name)
+
+    return sorted(found, key=key)
+
+
+def _at(entry: Entry, name: str, severity: str) -> Threshold:
+    return threshold_of(entry.get("threshold", f"type={name} severity={severity}"))

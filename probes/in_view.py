@@ -1,0 +1,57 @@
+"""How much of each probe's damage lies where a model looks: sensitivity, given that it is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.protocols.base import Measure
+from harness.sample import Sample
+
+from .coverage import Coverage, seen_share
+from .measures.detection import detections, is_null, rates
+from .sensitivity_rows import subset_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEAST = 0.9  # of the damaged pixels, for a probe that counts as seen
+
+
+def seen_shares(
+    probes: Iterable[Sample], coverages: Mapping[tuple[int, int], Coverage]
+) -> dict[str, float]:
+    """By id |mask ∩ coverage| / |mask|, of the probes whose size was measured."""
+    found = {}
+    for probe in probes:
+        alpha = probe.source.alpha()
+        if alpha is None or not (alpha >= 0.5).any():
+            continue
+        if (at := coverages.get((alpha.shape[1], alpha.shape[0]))) is not None:
+            found[probe.id] = seen_share(at, alpha)
+    return found
+
+
+def rows(table: pd.DataFrame, shares: Mapping[str, float], seed: int) -> Iterator[Measure]:
+    """By area the share of damage in view, and the detection of damage that is (at least 0.9)."""
+    plain = table[(table["role"] == "probe") & (table["ladder"] == "plain") & (table["n"] == 1)]
+    plain = plain.assign(share=plain["id"].map(shares).astype(float))
+    for name, part in plain.groupby("area"):
+        known = part["share"].dropna()
+        value = float(known.mean()) if len(known) else None
+        counts = (len(part), len(known), len(part) - len(known))
+        reason = None if len(known) else "coverage was not measured at the size of these images"
+        yield Measure("in_view", value, *counts, subset_of({"area": name}), reason=reason)
+    if not is_null(table).any():
+        return
+    found = detections(table.dropna(subset=["delta"]))
+    seen = plain[plain["share"] >= LEAST].dropna(subset=["delta"])
+    for cell in rates(seen, found.detected, ["area"], seed).to_dict("records"):
+        low, high = (None if np.isnan(cell[end]) else cell[end] for end in ("low", "high"))
+        subset = subset_of({"area": cell["area"]})
+        yield Measure(
+            "detected_in_view", cell["rate"], cell["n"], cell["n"], 0, subset,
+            ci_low=low, ci_high=high, ci_method=cell["method"], reason=found.reason,
+        )  # fmt: skip

@@ -1,0 +1,75 @@
+"""What of a response is owed to something else than the damage inside the mask.
+
+- *band*: damage only along the mask's edge. Its drop is a share of that of the filled mask,
+  small where the score reads the damage and not the seam.
+- *complement*: damage outside the mask, beside what the full frame adds to the filled mask: 1
+  where the drops of disjoint regions add up.
+- *two-draws*: two draws of one full-frame damage, side by side through the mask. It should score
+  like the full frame: the seam between two draws is no damage.
+- *negative controls*: damage below the limit of visibility, which should go unnoticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from .over_contents import SHARE, UNBOUNDED, means, ratio, summarize
+from .response import LADDER, beside_full_frame, ladders
+
+CONTROLS = ("band", "complement", "two-draws")
+_BOTTOM = {
+    "band": "the drop of the filled mask",
+    "complement": "the drop of the full frame beyond the filled mask's",
+    "two-draws": "the drop of the full frame",
+}
+_METRICS = {"response": UNBOUNDED, "detected": SHARE}
+
+
+def control_shares(observed: pd.DataFrame, seed: int, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Ratios of sums over contents: columns control, ``by``, then those of ``summarize``.
+
+    band: Σ Δ(band) / Σ Δ(filled); complement: Σ Δ(complement) / Σ (Δ(full) - Δ(filled));
+    two-draws: Σ |Δ(two draws) - Δ(full)| / Σ Δ(full), with the redraw's own noise in it.
+    Undefined where the 95 % interval of the mean below the line includes 0. ``observed`` has a
+    column ``partner``: the id of the filled probe (of the full frame, for two-draws); a control
+    whose partner has no score counts as expected and not scored.
+    """
+    rows = observed[observed["control"].isin(CONTROLS)]
+    drop_of = observed.set_index("id")["delta"]
+    rows = rows.assign(top=rows["delta"], bottom=rows["partner"].map(drop_of).astype(float))
+    band, complement, draws = (rows[rows["control"] == name] for name in CONTROLS)
+    complement = beside_full_frame(complement, ladders(observed), LADDER)
+    complement = complement.assign(bottom=complement["full"] - complement["bottom"])
+    draws = draws.assign(
+        top=(draws["delta"] - draws["bottom"]).abs(),
+        type=draws["type"].str.split("+").str[0],  # both draws have the same
+    )
+    tables = [
+        summarize(part, by, partial(ratio, ladder=LADDER, seed=seed, bottom=_BOTTOM[name]))
+        for name, part in zip(CONTROLS, (band, complement, draws), strict=True)
+    ]
+    return (
+        pd.concat(tables, keys=CONTROLS, names=["control"])
+        .reset_index("control")
+        .reset_index(drop=True)
+    )
+
+
+def negative_controls(
+    observed: pd.DataFrame, detected: pd.Series, seed: int, by: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Probes that nobody sees (``visible`` is "no"): columns metric, ``by``, then the estimate's.
+
+    "response": mean of |response|, in SDs of the scores; "detected": the share of those that
+    ``detected`` is true of (by id, missing where nobody knows), to be near the false-alarm rate.
+    """
+    rows = observed[(observed["role"] == "probe") & (observed["visible"] == "no")]
+    rows = rows.assign(
+        response=rows["response"].abs(),
+        detected=detected.reindex(rows["id"]).to_numpy(float, na_value=np.nan),
+    )
+    return means(rows, _METRICS, LADDER, seed, by)

@@ -1,0 +1,165 @@
+"""Thresholds: the smallest damaged area that a model notices, by type and severity.
+
+The threshold is the area where the fitted psychometric function is 0.75. Where that lies below
+the smallest area tested, or above the largest, all that is known is this: it is censored, stays so
+in every resample, and orders below or above all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.protocols.intervals import FEW_CONTENTS, draw_counts
+
+from .censored import Threshold, censored, medians, percentiles
+from .psychometric import LEVEL as NOTICED
+from .psychometric import crossing, fit_psychometric, likely_crossings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FEWEST_AREAS = 3  # as many as are fitted
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A threshold with its 95 % interval over contents, and the curve that it was read from.
+
+    ``low`` and ``high`` may be censored, too; None without an interval. ``alpha`` (log₂ area),
+    ``beta`` (octaves) and ``lapse`` are None without a fit, and for a median over cells.
+    ``replicates [B]`` are log₂ areas, -inf below, inf never, NaN undefined; all cells of one
+    call share their draws of contents.
+    """
+
+    threshold: Threshold
+    low: Threshold | None
+    high: Threshold | None
+    method: str
+    n: int
+    n_contents: int
+    alpha: float | None = None
+    beta: float | None = None
+    lapse: float | None = None
+    ends: tuple[float, float] = (1 / 64, 1.0)  # the smallest and the largest area tested
+    seed: int = 0  # of the draws
+    replicates: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+
+
+def thresholds(
+    observed: pd.DataFrame,
+    detected: pd.Series,
+    false_alarms: float | None,
+    by: Sequence[str] = ("type", "severity"),
+    seed: int = 0,
+) -> dict[tuple[Hashable, ...], Fit]:
+    """A threshold for each cell of the columns ``by`` of ``observed``, sorted.
+
+    ``detected`` is by id; a missing one is left out. The limits of detection and
+    ``false_alarms`` are held fixed while contents are drawn.
+
+    The interval covers a percentile bootstrap over contents and the likelihood-ratio interval:
+    where all contents agree at an area, so do all resamples, and a bootstrap alone is too sure.
+    Below FEW_CONTENTS contents the percentiles are moved out to give a t interval where a
+    statistic is normal (Hesterberg 2015, "expanded percentile"), as a jackknife has no meaning
+    for a censored value. ValueError where ``by`` pools types or severities.
+    """
+    if missing := {"type", "severity"} - set(by):
+        raise ValueError(f"thresholds are never of pooled cells: add {sorted(missing)} to 'by'")
+    outcome = detected.reindex(observed["id"]).to_numpy(np.float64, na_value=np.nan)
+    rows = observed[[*by, "content", "area"]].assign(outcome=outcome)
+    names = sorted(set(observed["content"]))
+    counts = draw_counts(len(names), seed) if names else np.empty((0, 0))
+    return {
+        key: _fit(cell.dropna(subset="outcome"), names, counts, false_alarms, seed)
+        for key, cell in rows.groupby(list(by), dropna=False)
+    }
+
+
+def median_threshold(fits: Sequence[Fit]) -> Fit:
+    """The median over cells fitted in one call (e.g. types), with its interval over contents.
+
+    Censored values order below or above all others, so that the median may be censored itself.
+    Of an even number it is the geometric mean of the middle two, or the upper one of them where
+    one is censored: no model is said to see more than was shown. Cells without a threshold
+    are left out, and counted in ``reason``. ValueError where the draws differ.
+    """
+    known = [fit for fit in fits if fit.threshold.area is not None]
+    if not known:
+        reason = fits[0].threshold.reason if fits else "no cell"
+        return _without(reason or "no cell", 0, 0)
+    ends = max(fit.ends[0] for fit in known), min(fit.ends[1] for fit in known)
+    value = medians(np.array([[fit.threshold.log2] for fit in known]))[0]
+    seed = known[0].seed
+    if any((fit.seed, len(fit.replicates)) != (seed, len(known[0].replicates)) for fit in known):
+        raise ValueError("the thresholds come from different draws of contents")
+    n_contents = min(fit.n_contents for fit in known)
+    replicates = medians(np.stack([fit.replicates for fit in known]))
+    low, high, method = None, None, "no interval: one content"
+    if n_contents > 1:
+        drawn, method = percentiles(replicates, n_contents, seed)
+        if n_contents < FEW_CONTENTS and drawn[0] == drawn[1]:
+            method = f"no interval: all draws of {n_contents} contents have the same value"
+        else:
+            low, high = censored(drawn[0], ends), censored(drawn[1], ends)
+    left = len(fits) - len(known)
+    reason = f"{left} of {len(fits)} cells have no threshold" if left else None
+    return Fit(
+        censored(value, ends, reason), low, high, f"median of {len(known)} cells, {method}",
+        sum(fit.n for fit in known), n_contents, ends=ends, seed=seed, replicates=replicates,
+    )  # fmt: skip
+
+
+def _fit(
+    cell: pd.DataFrame,
+    names: Sequence[str],
+    counts: np.ndarray,
+    false_alarms: float | None,
+    seed: int,
+) -> Fit:
+    areas, column = np.unique(cell["area"].to_numpy(np.float64), return_inverse=True)
+    row = np.searchsorted(names, cell["content"].to_numpy(str))
+    shape = (len(names), len(areas))
+    trials, hits = np.zeros(shape), np.zeros(shape)
+    np.add.at(trials, (row, column), 1)
+    np.add.at(hits, (row, column), cell["outcome"])
+    n, n_contents = len(cell), int(trials.any(axis=1).sum())
+    if why := _impossible(areas, false_alarms):
+        return _without(why, n, n_contents)
+    assert false_alarms is not None  # that was impossible
+    draws = np.vstack([np.ones(len(names)), counts])  # the first is the data as they are
+    fits = fit_psychometric(draws @ hits, draws @ trials, areas, false_alarms)
+    ends = float(areas[0]), float(areas[-1])
+    x = crossing(fits, false_alarms)
+    likely = likely_crossings(hits.sum(axis=0), trials.sum(axis=0), areas, false_alarms)
+    x = np.append(x, likely)
+    x = np.where(x <= np.log2(ends[0]), -np.inf, np.where(x > np.log2(ends[1]), np.inf, x))
+    low, high, method = None, None, "no interval: one content"
+    if n_contents > 1:
+        drawn, method = percentiles(x[1:-2], n_contents, seed)
+        low = censored(min(*x[-2:], *drawn), ends)
+        high = censored(max(*x[-2:], *drawn), ends)
+        method = f"likelihood ratio and {method}"
+    alpha, beta, lapse = map(float, fits[0])
+    return Fit(
+        censored(x[0], ends), low, high, method, n, n_contents,
+        alpha, beta, lapse, ends, seed, x[1:-2],
+    )  # fmt: skip
+
+
+def _impossible(areas: np.ndarray, false_alarms: float | None) -> str | None:
+    if false_alarms is None:
+        return "the rate of false alarms is not known"
+    if false_alarms >= NOTICED:
+        return f"false alarms ({false_alarms:.2f}) are as frequent as a threshold's detections"
+    if len(areas) < _FEWEST_AREAS:
+        return f"a threshold needs {_FEWEST_AREAS} areas, {len(areas)} can be used"
+    return None
+
+
+def _without(reason: str, n: int, n_contents: int) -> Fit:
+    why = Threshold(None, reason=reason)
+    return Fit(why, None, None, "no interval: no threshold", n, n_contents)

@@ -1,0 +1,295 @@
+"""Thresholds of observers whose psychometric function is known, and fits against SciPy's."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from harness.protocols.intervals import draw_counts
+from probes.measures.detection import detections
+from probes.measures.psychometric import (
+    FLATTEST,
+    MAX_LAPSE,
+    STEEPEST,
+    crossing,
+    fit_psychometric,
+    log_likelihood,
+    psi,
+)
+from probes.measures.threshold import Fit, median_threshold, thresholds
+
+AREAS = 2.0 ** np.arange(-6, 1)
+CELL = ("jpeg", 3.0)
+
+
+def table(hits: np.ndarray, type: str = "jpeg", severity: float = 3.0) -> pd.DataFrame:
+    """``hits [C, 7]``, one image for each content and area."""
+    return pd.DataFrame(
+        [
+            (f"{type}/{severity}/{c}/{a}", f"scene{c:02}", type, severity, AREAS[a], bool(hit))
+            for (c, a), hit in np.ndenumerate(hits)
+        ],
+        columns=["id", "content", "type", "severity", "area", "hit"],
+    )
+
+
+def seen(observed: pd.DataFrame) -> pd.Series:
+    return pd.Series(observed.hit.to_numpy(), pd.Index(observed.id), "boolean")
+
+
+def fitted(hits: np.ndarray, false_alarms: float | None = 0.05, seed: int = 0) -> Fit:
+    observed = table(hits)
+    return thresholds(observed, seen(observed), false_alarms, seed=seed)[CELL]
+
+
+def scipy_fit(k: np.ndarray, n: np.ndarray, false_alarms: float) -> np.ndarray:
+    def cost(p: np.ndarray) -> float:
+        values = np.clip(psi(p[None], AREAS, false_alarms), 1e-12, 1 - 1e-12)
+        return -float(log_likelihood(k, n, values)[0])
+
+    starts = itertools.product((-6, -3, 0), (0.2, 1, 5), (0, MAX_LAPSE))
+    bounds = [(-150, 150), (STEEPEST, FLATTEST), (0, MAX_LAPSE)]
+    fits = [minimize(cost, start, bounds=bounds) for start in starts]
+    return min(fits, key=lambda fit: float(fit.fun)).x
+
+
+@pytest.mark.parametrize("false_alarms", [0.0, 0.1])
+def test_fits_are_as_likely_as_those_of_scipy(false_alarms: float) -> None:
+    rng = np.random.default_rng(0)
+    for trial in range(4):
+        truth = np.array([[rng.uniform(-6, 0), rng.uniform(0.3, 3), rng.uniform(0, 0.1)]])
+        n = np.full(7, rng.integers(8, 60))
+        rising = psi(truth, AREAS, false_alarms)[0]
+        k = rng.binomial(n, rng.random(7) if trial == 0 else rising)
+        ours = fit_psychometric(k[None], n[None], AREAS, false_alarms)
+        theirs = scipy_fit(k, n, false_alarms)[None]
+        a, b = (log_likelihood(k, n, psi(p, AREAS, false_alarms))[0] for p in (ours, theirs))
+        assert a > b - 1e-4
+        one, other = crossing(ours, false_alarms)[0], crossing(theirs, false_alarms)[0]
+        if -6 < other < 0:
+            assert one == pytest.approx(other, abs=0.05)
+        assert STEEPEST - 1e-9 <= ours[0, 1] <= FLATTEST + 1e-9
+        assert 0 <= ours[0, 2] <= MAX_LAPSE
+
+
+@pytest.mark.parametrize("n_contents", [8, pytest.param(24, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "truth",
+    [
+        (-2.0, 1.0, 0.05),
+        pytest.param((-4.0, 0.6, 0.0), marks=pytest.mark.slow),
+        pytest.param((-1.5, 0.3, 0.02), marks=pytest.mark.slow),
+    ],
+)
+def test_the_truth_lies_within_the_interval(
+    truth: tuple[float, float, float], n_contents: int
+) -> None:
+    rng = np.random.default_rng(1)
+    p = psi(np.array([truth]), AREAS, 0.05)[0]
+    true = crossing(np.array([truth]), 0.05)[0]
+    inside, repeats = 0, 40
+    for _ in range(repeats):
+        fit = fitted(rng.random((n_contents, 7)) < p)
+        assert fit.low is not None
+        assert fit.high is not None
+        inside += fit.low.log2 <= true <= fit.high.log2
+    assert inside >= 0.9 * repeats
+
+
+def test_contents_differ_and_the_interval_knows() -> None:
+    """A content that is hard is hard at every area: drawing images would be too sure."""
+    rng = np.random.default_rng(2)
+    hard = np.where(np.arange(24) % 2, -5.0, -1.0)
+    alike = np.full(24, -3.0)
+    widths = []
+    for alpha in (hard, alike):
+        parameters = np.stack([alpha, np.full(24, 0.4), np.zeros(24)], axis=1)
+        fit = fitted(rng.random((24, 7)) < psi(parameters, AREAS, 0.05))
+        assert fit.low is not None
+        assert fit.high is not None
+        widths.append(fit.high.log2 - fit.low.log2)
+    assert widths[0] > 1.5 * widths[1]
+
+
+def simulate(signal: np.ndarray, seed: int) -> tuple[pd.DataFrame, pd.Series, float | None]:
+    """Deltas N(signal of the area, 1) beside a null N(0, 1), through detection."""
+    rng = np.random.default_rng(seed)
+    probes = table(np.zeros((24, 7))).assign(role="probe", control="")
+    probes["delta"] = rng.normal(size=(24, 7)).ravel() + np.tile(signal, 24)
+    contents = np.repeat(sorted(set(probes.content)), 6)
+    null = pd.DataFrame(
+        {
+            "id": [f"n{i}" for i in range(len(contents))],
+            "content": contents,
+            "role": "harmless",
+            "control": "",
+            "delta": rng.normal(size=len(contents)),
+        }
+    )
+    found = detections(pd.concat([probes, null]))
+    return probes, found.detected, found.false_alarms
+
+
+def test_an_observer_at_chance_never_sees_and_one_that_always_sees_sees_the_smallest() -> None:
+    for signal, expected in ((0.0, "never"), (50.0, "< 1/64")):
+        observed, detected, false_alarms = simulate(np.full(7, signal), seed=3)
+        fit = thresholds(observed, detected, false_alarms)[CELL]
+        assert [str(t) for t in (fit.threshold, fit.low, fit.high)] == [expected] * 3
+        assert (fit.n, fit.n_contents) == (168, 24)
+
+
+def test_an_observer_that_sees_from_an_eighth_on() -> None:
+    observed, detected, false_alarms = simulate(np.where(AREAS >= 1 / 8, 50, 0), seed=4)
+    fit = thresholds(observed, detected, false_alarms)[CELL]
+    assert fit.threshold.area is not None
+    assert 1 / 16 < fit.threshold.area < 1 / 8
+    scaled = observed.assign(delta=observed.delta * 1e6).sample(frac=1, random_state=0)
+    again = thresholds(scaled, detected, false_alarms)[CELL]
+    assert again == fit
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ([0, 0, 0, 0, 0, 0, 0], "never"),
+        ([1, 1, 1, 1, 1, 1, 1], "< 1/64"),
+        ([1, 1, 1, 0, 0, 0, 0], "never"),  # not monotone: nearly flat, below 0.75
+        ([0, 0, 0, 0, 0, 0, 1], "0.76"),
+        ([0, 1, 1, 1, 1, 1, 1], "0.024"),
+    ],
+)
+@pytest.mark.parametrize("false_alarms", [0.0, 0.05])
+def test_degenerate_data_have_one_sensible_answer(
+    row: list[int], expected: str, false_alarms: float
+) -> None:
+    fit = fitted(np.tile(row, (24, 1)), false_alarms)
+    if expected[0] == "0":
+        assert fit.threshold.area == pytest.approx(float(expected), rel=0.04)
+    else:
+        assert str(fit.threshold) == expected
+    # All contents are alike, and so are all resamples: the likelihood knows of the gap.
+    assert fit.replicates == pytest.approx(np.full(1000, fit.threshold.log2))
+    assert fit.low is not None
+    assert fit.high is not None
+    low, high = fit.low.log2, fit.high.log2
+    if expected[0] == "0":
+        assert low < fit.threshold.log2 < high < low + 1
+    else:
+        assert low == high == fit.threshold.log2
+
+
+def test_interval_ends_are_censored_too() -> None:
+    rng = np.random.default_rng(5)
+    p = psi(np.array([[-0.9, 0.8, 0.0]]), AREAS, 0.05)[0]
+    fit = fitted(rng.random((24, 7)) < p)
+    assert fit.low is not None
+    assert fit.low.censored == ""
+    assert str(fit.high) == "never"
+    drawn = "percentile bootstrap over 24 contents, B=1000, seed 0"
+    assert fit.method == f"likelihood ratio and {drawn}"
+    few = fitted(rng.random((8, 7)) < p)
+    assert few.method == f"likelihood ratio and expanded {drawn.replace('24', '8')}"
+
+
+def test_areas_that_were_not_tested_are_not_claimed() -> None:
+    observed = table(np.zeros((24, 7)))
+    part = observed[(observed.area > 1 / 64) & (observed.area <= 1 / 4)]
+    fit = thresholds(part, seen(part), 0.05)[CELL]
+    assert str(fit.threshold) == "> 1/4"
+    fit = thresholds(part, ~seen(part), 0.05)[CELL]
+    assert str(fit.threshold) == "< 1/32"
+
+
+def test_a_reason_where_there_is_no_threshold() -> None:
+    hits = np.ones((24, 7))
+    for false_alarms, words in ((0.8, "as frequent as"), (None, "not known")):
+        fit = fitted(hits, false_alarms)
+        assert fit.threshold.area is None
+        assert words in str(fit.threshold.reason)
+        assert (fit.low, fit.alpha, str(fit.threshold)) == (None, None, "none")
+    observed = table(hits)
+    missing = seen(observed)
+    missing[:] = pd.NA
+    fit = thresholds(observed, missing, 0.05)[CELL]
+    assert "3 areas, 0 can be used" in str(fit.threshold.reason)
+    alone = fitted(hits[:1])
+    assert (str(alone.threshold), alone.low) == ("< 1/64", None)
+    with pytest.raises(ValueError, match="severity"):
+        thresholds(observed, seen(observed), 0.05, by=["type"])
+
+
+def cells(rows: list[list[int]], contents: int = 24) -> list[Fit]:
+    hits = [np.tile(row, (contents, 1)) for row in rows]
+    observed = pd.concat([table(h, f"type{i}") for i, h in enumerate(hits)])
+    return list(thresholds(observed, seen(observed), 0.05).values())
+
+
+def test_medians_of_censored_values() -> None:
+    below, low, high, never = [1] * 7, [0, 0, *[1] * 5], [0] * 5 + [1, 1], [0] * 7
+    assert str(median_threshold(cells([below, below, low])).threshold) == "< 1/64"
+    assert str(median_threshold(cells([below, low, never])).threshold) == "0.048"
+    assert str(median_threshold(cells([low, never, never])).threshold) == "never"
+    assert str(median_threshold(cells([below, never])).threshold) == "never"
+    one, other = cells([low, high])
+    few = median_threshold(cells([low, high], contents=8))
+    assert few.low is None
+    assert "8 contents have the same value" in few.method
+    both = median_threshold([one, other])
+    assert both.threshold.log2 == pytest.approx((one.threshold.log2 + other.threshold.log2) / 2)
+    assert str(both.low) == str(both.high) == str(both.threshold)
+    none = fitted(np.ones((24, 7)), None)
+    left = median_threshold([one, none])
+    assert left.threshold.area == one.threshold.area
+    assert left.threshold.reason == "1 of 2 cells have no threshold"
+    with pytest.raises(ValueError, match="draws"):
+        median_threshold([one, fitted(np.ones((24, 7)), seed=1)])
+    assert median_threshold([none]).threshold.area is None
+    assert median_threshold([]).threshold.reason == "no cell"
+
+
+def test_the_median_has_an_interval_over_contents() -> None:
+    rng = np.random.default_rng(6)
+    p = psi(np.array([[-3.0, 0.8, 0.0]]), AREAS, 0.05)[0]
+    observed = pd.concat([table(rng.random((24, 7)) < p, f"type{i}") for i in range(9)])
+    fits = list(thresholds(observed, seen(observed), 0.05).values())
+    found = median_threshold(fits)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low.log2 < found.threshold.log2 < found.high.log2
+    widths = [f.high.log2 - f.low.log2 for f in fits if f.low and f.high]
+    assert found.high.log2 - found.low.log2 < np.median(widths)
+    assert found.n == 9 * 168
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 12), min_size=7, max_size=7), st.sampled_from([0.0, 0.04, 0.5]))
+def test_any_data_have_a_fit_within_the_bounds(k: list[int], false_alarms: float) -> None:
+    counts, n = np.array([k]), np.full((1, 7), 12)
+    fit = fit_psychometric(counts, n, AREAS, false_alarms)
+    assert np.isfinite(fit).all()
+    assert STEEPEST - 1e-9 <= fit[0, 1] <= FLATTEST + 1e-9
+    p = psi(fit, AREAS, false_alarms)[0]
+    assert (np.diff(p) >= -1e-12).all()
+    assert (p >= false_alarms - 1e-12).all()
+    # Alone or among others, the fit is the same.
+    among = fit_psychometric(np.vstack([n, counts, 0 * n]), np.vstack([n] * 3), AREAS, false_alarms)
+    np.testing.assert_allclose(among[1], fit[0], rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.slow
+def test_sixty_cells_of_a_thousand_resamples_take_seconds() -> None:
+    rng = np.random.default_rng(7)
+    draws = draw_counts(24, 0)
+    start = time.process_time()
+    for _ in range(60):
+        truth = np.array([[rng.uniform(-6, 0), rng.uniform(0.3, 2), 0.02]])
+        hits = rng.random((24, 7)) < psi(truth, AREAS, 0.05)
+        fit_psychometric(draws @ hits, draws @ np.ones((24, 7)), AREAS, 0.05)
+    assert time.process_time() - start < 20  # 10 s are aimed at, on a core of one's own
