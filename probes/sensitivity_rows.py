@@ -83,7 +83,7 @@ def _thresholds(plain: pd.DataFrame, found: Detections, seed: int) -> Iterator[M
     groups: dict[str, list[Fit]] = {"all": list(fits.values())}
     for (type, severity), fit in fits.items():
         groups.setdefault(subset_of({"severity": severity}), []).append(fit)
-        if plain["seen"].nunique() > 1:
+        if {"yes", "no"} <= set(plain["seen"]):
             groups.setdefault(subset_of({"seen": seen[type]}), []).append(fit)
     for subset, members in groups.items():
         yield _of_fit("threshold_median", median_threshold(members), subset)
@@ -109,7 +109,7 @@ def _told(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     keep = np.ones(len(table), bool)
     for column in by:
         keep &= ~table[column].isin(["", "whole", "any"]).to_numpy()
-        if column == "seen" and table["seen"].nunique() < 2:
+        if column == "seen" and not {"yes", "no"} <= set(table["seen"]):
             keep[:] = False  # all alike: nothing to set apart
     return table[keep]
 

@@ -27,7 +27,7 @@ _UNTOUCHED = "bitwise pristine: the damage changes nothing inside the mask"
 
 
 def probes_default(root: str | None = None, budget: int = 5_000, seed: int = 0) -> Dataset:
-    """``budget`` probes of the embedded contents, or of the photographs below ``root``.
+    """About 5,000 probes of the embedded photographs, or of those below a folder.
 
     Of a folder at most ``Design.max_contents`` photographs are used, drawn by name and seed and
     reduced to ``Design.long_side``. Harmless changes and pristine images come on top. The first

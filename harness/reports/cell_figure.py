@@ -70,7 +70,7 @@ def cell_figure(group: Group, entry: Entry) -> Picture | None:
     return finish(
         f"{group.name}.cells",
         figure,
-        f"What decides whether {short(entry.label)} detects a damage",
+        f"What {short(entry.label)} detects, by what the probes are",
         group.title,
         "Share of the probes detected, by area (fraction of the picture). Bands are 95 % "
         "intervals. Dashed: false alarms; dotted: 75 %. Shape and place vary only where the mask "

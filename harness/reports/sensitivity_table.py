@@ -88,9 +88,10 @@ def detection_table(group: Group) -> Table:
     columns = (
         MODEL,
         *at(DETECTED),
-        Column("Threshold", threshold_keys("threshold")),
-        Column("LSI", with_interval_keys("lsi")),
-        Column("False alarms", ("false_alarms",)),
+        # Headings in two parts: a terminal rather leaves out intervals than these.
+        Column("area", threshold_keys("threshold"), span="Threshold"),
+        Column("LSI", with_interval_keys("lsi"), span="Index"),
+        Column("alarms", ("false_alarms",), span="False"),
         *at("direction"),
         *(Column(_TITLES[m, s], with_interval_keys(m), spare=True) for m, s in _LAST),
         *(
