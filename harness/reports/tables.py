@@ -146,7 +146,9 @@ def _by_type(group: Group, matrix: Matrix) -> Table:
 
 def _plain(group: Group) -> tuple[Table, ...]:
     """Model × metric, for protocols that this module does not know; other subsets folded."""
-    metrics = group.metrics
+    # Those with a title in its order, then the others by name.
+    order = {metric: i for i, metric in enumerate(METRICS)}
+    metrics = sorted(group.metrics, key=lambda metric: (order.get(metric, len(order)), metric))
     common = common_marks(group)
     values = tuple(Column(METRICS.get(m, m), with_interval_keys(m)) for m in metrics)
 
