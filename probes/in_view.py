@@ -12,7 +12,8 @@ from harness.sample import Sample
 
 from .coverage import Coverage, seen_share
 from .measures.detection import detections, is_null, rates
-from .sensitivity_rows import subset_of
+from .measures.over_contents import SHARE, mean, summarize
+from .sensitivity_rows import of_table, subset_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,13 +38,10 @@ def seen_shares(
 def rows(table: pd.DataFrame, shares: Mapping[str, float], seed: int) -> Iterator[Measure]:
     """By area the share of damage in view, and the detection of damage that is (at least 0.9)."""
     plain = table[(table["role"] == "probe") & (table["ladder"] == "plain") & (table["n"] == 1)]
+    plain = plain[plain["visible"] != "no"]
     plain = plain.assign(share=plain["id"].map(shares).astype(float))
-    for name, part in plain.groupby("area"):
-        known = part["share"].dropna()
-        value = float(known.mean()) if len(known) else None
-        counts = (len(part), len(known), len(part) - len(known))
-        reason = None if len(known) else "coverage was not measured at the size of these images"
-        yield Measure("in_view", value, *counts, subset_of({"area": name}), reason=reason)
+    shown = summarize(plain, ["area"], lambda part: mean(part, "share", (), seed, SHARE))
+    yield from of_table("in_view", shown, ["area"])
     if not is_null(table).any():
         return
     found = detections(table.dropna(subset=["delta"]))

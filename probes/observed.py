@@ -61,7 +61,7 @@ def _row(
         *(probe.fact("ladder") or "plain", control, probe.fact("harmless") or ""),
         *(probe.fact("visible") or "", probe.distortion, len(probe.damages), severity),
         *(first.area_asked, first.area_met),
-        *(mask.get("shape", "whole"), mask.get("placement", "whole")),
+        *(probe.fact(name) or mask.get(name, "whole") for name in ("shape", "placement")),
         math.nan if psnr is None else float(psnr),
         *(delta, delta / spread, _seen(probe, card)),
         canonical_json({k: v for k, v in mask.items() if k != "area"}),

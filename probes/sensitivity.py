@@ -10,7 +10,6 @@ index and the controls are in ``measures``; they take the images that a set made
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
@@ -21,7 +20,7 @@ import numpy as np
 from harness.protocols.agreement import join
 from harness.protocols.base import Inputs, Measure, Need, Protocol, Skip, word
 from harness.protocols.heads import Heads
-from harness.protocols.intervals import Interval, content_interval, few_contents, mean_interval
+from harness.protocols.intervals import Interval, few_contents, mean_interval
 from harness.protocols.metrics import varies
 from harness.protocols.outcomes import Usable, by_image, finite, usable
 from harness.sample import Dataset, Sample
@@ -31,6 +30,7 @@ from . import in_view
 from .coverage_probes import coverages
 from .coverage_protocol import coverage_need
 from .observed import observed
+from .sensitivity_rows import ratio_rows
 from .sensitivity_rows import rows as sensitivity_rows
 
 _FEATURES = Need("features")
@@ -88,10 +88,13 @@ def _evaluate(coverage: str, inputs: Inputs) -> list[Measure]:
         for kind in sorted({s.damages[0].type for s in here}):
             part = [s for s in here if s.damages[0].type == kind]
             rows.append(_mean(part, responses, f"type={word(kind)} area={area}", why, inputs.seed))
-        if area < 1:
-            rows.append(_ratio(probes, responses, area, why, inputs.seed))
+        if area < 1 and why:
+            rows.append(
+                _row("response_ratio", None, usable(here, responses, False), f"area={area}", why)
+            )
     if why is None:
         table = observed(inputs.dataset.samples, scores, spread, inputs.card)
+        rows += ratio_rows(table, [area for area in areas if area < 1], inputs.seed)
         rows += sensitivity_rows(table, inputs.seed)
         for need, output in inputs.outputs.items():
             if coverage and need.dataset == coverage:
@@ -171,46 +174,6 @@ def _mean(
     by_content = _by_content(found)[:, 0]
     interval = mean_interval(by_content, seed)
     return _row("response", float(by_content.mean()), found, subset, None, interval)
-
-
-def _ratio(
-    probes: Iterable[Sample], responses: Output, area: Fraction, why: str | None, seed: int
-) -> Measure:
-    """Mean response at ``area`` over that at area 1, of pairs alike in content, type, severity."""
-    response = dict(zip(responses.ids, responses.values.tolist(), strict=True))
-    partners = defaultdict(list)
-    for probe in probes:
-        if _area(probe) == 1:
-            partners[_kind(probe)].append(probe.id)
-    expected = [p for p in probes if _area(p) == area and _kind(p) in partners]
-    values, failures = {}, {}
-    for probe in expected:
-        names = (probe.id, *partners[_kind(probe)])
-        missing = [name for name in names if name not in response]
-        if missing:
-            failures[probe.id] = f"{missing[0]}: {responses.failures[missing[0]]}"
-        else:
-            whole = np.mean([response[name] for name in names[1:]])
-            values[probe.id] = (response[probe.id], float(whole))
-    paired = Output(tuple(values), np.array(list(values.values())).reshape(-1, 2), failures)
-    found = usable(expected, paired, labeled=False)
-    subset = f"area={area}"
-    if not expected:
-        why = why or "no probe has a partner at area 1"
-    if why or not found.samples:
-        return _row("response_ratio", None, found, subset, why)
-    part, whole = _by_content(found).T
-    low = mean_interval(whole, seed).low
-    if low is None and len(whole) > 1:
-        low = float(whole.min())  # all contents respond alike, which leaves no interval
-    if low is None or low <= 0:
-        why = "the response at area 1 cannot be told from 0"
-        return _row("response_ratio", None, found, subset, why)
-    value = float(part.mean() / whole.mean())
-    interval = content_interval(
-        value, lambda counts: (counts @ part) / (counts @ whole), len(part), seed
-    )
-    return _row("response_ratio", value, found, subset, None, interval)
 
 
 def _by_content(found: Usable) -> np.ndarray:

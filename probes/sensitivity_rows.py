@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,13 @@ from .measures.controls import control_shares, negative_controls
 from .measures.cooccurrence import cooccurrence
 from .measures.detection import Detections, detections, direction, is_null, paired, rates
 from .measures.monotonicity import monotonicity
-from .measures.response import sensitivity_index
+from .measures.response import response_curve, sensitivity_index
 from .measures.threshold import Fit, median_threshold, thresholds
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_ALONE = "no probe has a partner at area 1"
 # Cells in which detection is counted, beside the areas alone.
 _CELLS = ("type", "severity", "shape", "placement", "seen")
 
@@ -32,15 +34,36 @@ def rows(table: pd.DataFrame, seed: int) -> Iterator[Measure]:
     that each takes."""
     yield from _detection(table, seed)
     for by in ((), ("type",), ("seen",)):
-        yield from _of_table("lsi", sensitivity_index(_told(table, by), seed, by), by)
+        yield from of_table("lsi", sensitivity_index(_told(table, by), seed, by), by)
     for along in ("severity", "area"):
         for by in ((), ("type",)):
             found = monotonicity(table, along, seed, by)
-            yield from _of_table(f"ordered_by_{along}", found, by)
+            yield from of_table(f"ordered_by_{along}", found, by)
     if (table["n"] > 1).any():
         found = cooccurrence(table, seed)
         for metric, part in found.groupby("metric", sort=False):
-            yield from _of_table(f"cooccurrence_{metric}", part, ("damages", "area"))
+            yield from of_table(f"cooccurrence_{metric}", part, ("damages", "area"))
+
+
+def ratio_rows(table: pd.DataFrame, areas: Sequence[Fraction], seed: int) -> Iterator[Measure]:
+    """R(a) of plain ladders, over all and by type, and of calibrated ladders; a reason at areas
+    where no probe has a full frame of its ladder."""
+    found = {m.subset: m for m in _curve(table, seed, ())}
+    for area in areas:
+        subset = f"area={area}"
+        none = Measure("response_ratio", None, 0, 0, 0, subset, reason=_ALONE)
+        yield found.get(subset, none)
+    yield from _curve(table, seed, ("type",))
+    for kind in sorted({*table["ladder"]} - {"plain", ""}):
+        for measure in _curve(table, seed, (), kind):
+            yield replace(measure, subset=f"ladder={kind} {measure.subset}")
+
+
+def _curve(
+    table: pd.DataFrame, seed: int, by: Sequence[str], kind: str = "plain"
+) -> Iterator[Measure]:
+    curve = response_curve(table, seed, by, kind)
+    yield from of_table("response_ratio", curve[curve["area"] < 1], (*by, "area"))
 
 
 def _detection(table: pd.DataFrame, seed: int) -> Iterator[Measure]:
@@ -98,10 +121,10 @@ def _controls(table: pd.DataFrame, found: Detections, seed: int) -> Iterator[Mea
         for by in ((), ("area",)):
             shares = control_shares(table, seed, by)
             for name, part in shares.groupby("control", sort=False):
-                yield from _of_table(f"{word(str(name))}_share", part, by)
+                yield from of_table(f"{word(str(name))}_share", part, by)
     if (table["visible"] == "no").any():
         for metric, part in negative_controls(table, found.detected, seed).groupby("metric"):
-            yield from _of_table(f"invisible_{metric}", part, ())
+            yield from of_table(f"invisible_{metric}", part, ())
 
 
 def _told(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -139,7 +162,7 @@ def _of_rates(
         )  # fmt: skip
 
 
-def _of_table(metric: str, table: pd.DataFrame, by: Sequence[str]) -> Iterator[Measure]:
+def of_table(metric: str, table: pd.DataFrame, by: Sequence[str]) -> Iterator[Measure]:
     for cell in table.to_dict("records"):
         n, expected = int(cell["n"]), int(cell["n_expected"])
         yield Measure(
@@ -155,7 +178,7 @@ def _of_fit(metric: str, fit: Fit, subset: str) -> Measure:
     """An area; where only a bound is known, none, and the bound as the reason."""
     ends = [None if end is None or end.censored else end.area for end in (fit.low, fit.high)]
     bounds = None if fit.low is None else f"95 % interval from {fit.low} to {fit.high}"
-    told = fit.threshold.reason if fit.threshold.area is None else None
+    told = fit.threshold.reason
     censored = str(fit.threshold) if fit.threshold.censored else None
     return Measure(
         metric, None if fit.threshold.censored else fit.threshold.area, fit.n, fit.n, 0, subset,

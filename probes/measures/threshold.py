@@ -46,6 +46,7 @@ class Fit:
     lapse: float | None = None
     ends: tuple[float, float] = (1 / 64, 1.0)  # the smallest and the largest area tested
     seed: int = 0  # of the draws
+    drawn: int = 0  # contents that are drawn from, those of other cells among them
     replicates: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
 
 
@@ -96,7 +97,7 @@ def median_threshold(fits: Sequence[Fit]) -> Fit:
     seed = known[0].seed
     if any((fit.seed, len(fit.replicates)) != (seed, len(known[0].replicates)) for fit in known):
         raise ValueError("the thresholds come from different draws of contents")
-    n_contents = min(fit.n_contents for fit in known)
+    n_contents = known[0].drawn
     replicates = medians(np.stack([fit.replicates for fit in known]))
     low, high, method = None, None, "no interval: one content"
     if n_contents > 1:
@@ -146,7 +147,7 @@ def _fit(
     alpha, beta, lapse = map(float, fits[0])
     return Fit(
         censored(x[0], ends), low, high, method, n, n_contents,
-        alpha, beta, lapse, ends, seed, x[1:-2],
+        alpha, beta, lapse, ends, seed, len(names), x[1:-2],
     )  # fmt: skip
 
 

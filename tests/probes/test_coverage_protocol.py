@@ -127,6 +127,7 @@ def test_damage_outside_the_view_is_set_apart() -> None:
         ],
         columns=["id", "content", "role", "ladder", "n", "area", "delta"],
     )
+    table = table.assign(visible="", type="jpeg", severity=3.0)
     named = {f"{c}/{name}": shares[name] for c in range(n) for name in shares}
     measures = {(m.metric, m.subset): m for m in rows(table, named, 0)}
     assert measures["in_view", "area=1/4"].value == 0.5

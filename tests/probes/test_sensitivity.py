@@ -90,7 +90,7 @@ def test_a_model_of_the_mean_is_proportional_to_the_area() -> None:
             assert (ratio.ci_low, ratio.ci_high) == (None, None)  # all contents are alike
     assert ("response_ratio", "area=1") not in rows
     responses = [key for key in rows if key[0] in ("response", "response_ratio")]
-    assert len(responses) == 4 * 3 + 3
+    assert len(responses) == 4 * 3 + 3 * 3
     # Of four areas, on which trapezoids give an area-proportional model a little more than 0.246.
     assert rows["lsi", "all"].value == pytest.approx(0.2734, abs=1e-4)
     assert rows["ordered_by_area", "all"].value == 1
@@ -208,7 +208,7 @@ def test_a_ratio_needs_a_response_and_a_partner() -> None:
     ids = tuple(i.id for i in dataset.images)
     rows = evaluate(dataset, {SCORE: Output(ids, rng.normal(size=len(ids)), {})})
     row = rows["response_ratio", "area=1/16"]
-    assert (row.value, row.reason) == (None, "the response at area 1 cannot be told from 0")
+    assert (row.value, row.reason) == (None, "the drop at area 1 cannot be told from 0")
     assert rows["response", "area=1/16"].value is not None
     partial = tuple(s for s in dataset.samples if s.damages[0].area_asked < 1)
     pairs = tuple(p for p in dataset.pairs if p.id in {s.id for s in partial})
