@@ -154,7 +154,7 @@ class _Memory:
     """What was measured before: a JSON file a content, recipe's fingerprint → four numbers."""
 
     def __init__(self) -> None:
-        libraries = sorted({*LIBRARIES, *REQUIRES, "scikit-image"})
+        libraries = sorted({*LIBRARIES, *REQUIRES})
         versions = [VERSION, *((name, library_version(name)) for name in libraries)]
         self.folder = default_cache() / "probes" / f"achieved-{digest(versions)[:16]}"
         self.known: dict[Path, dict[str, list[float]]] = {}

@@ -32,6 +32,7 @@ from .coverage_search import OPEN, SEEN, UNSEEN
 
 SQUARE = 4  # blocks on a side
 _REPEATS = 4
+_NOISY = "its output is not repeatable: measure with iqa-eval coverage MODEL"
 
 
 def coverage_probes(sizes: str = "512x384", block: int = BLOCK, seed: int = 0) -> Dataset:
@@ -62,31 +63,54 @@ def coverages(
 ) -> dict[tuple[int, int], Coverage]:
     """The coverage at each size (width, height), from a model's output for ``dataset``.
 
+    A size that ``outcomes`` gives a reason for is left out.
+    """
+    found = outcomes(dataset, output, model, operation)
+    return {size: at for size, at in found.items() if isinstance(at, Coverage)}
+
+
+def outcomes(
+    dataset: Dataset, output: Output, model: str, operation: str
+) -> dict[tuple[int, int], Coverage | str]:
+    """The coverage at each size (width, height), or why there is none.
+
     ``output`` is that of one of ``coverage.OPERATIONS``. A block is seen where it alone changes
     the output; where it does not, and its square changes it in another way without a seen block
-    to explain that, it is OPEN, as where an image failed. A size whose base image, repeats or
-    perturbations of everything failed is left out.
+    to explain that, it is OPEN, as where an image failed. There is no map where the base image, a
+    repeat or a perturbation of everything failed, nor where the repeats differ: one look at each
+    of hundreds of blocks would then find many seen by chance.
     """
     found = {name: row for name, row in zip(output.ids, output.values, strict=True)}
     frames: dict[Frame, dict[CoverageImage, list[np.ndarray]]] = {}
+    failed: dict[CoverageImage, str] = {}
     for sample in dataset.images:
         source = sample.source
         assert isinstance(source, CoverageImage)
         rows = frames.setdefault(source.frame, defaultdict(list))
         if sample.id in found:
             rows[source].append(np.asarray(found[sample.id], np.float64).ravel())
+        else:
+            failed[source] = output.failures.get(sample.id, "no result")
     return {
-        (frame.width, frame.height): _coverage(frame, rows, model, operation)
+        (frame.width, frame.height): _coverage(frame, rows, failed, model, operation)
         for frame, rows in frames.items()
-        if all(rows.get(source) for source in (CoverageImage(frame), *_whole(frame)))
     }
 
 
 def _coverage(
-    frame: Frame, rows: Mapping[CoverageImage, list[np.ndarray]], model: str, operation: str
-) -> Coverage:
+    frame: Frame,
+    rows: Mapping[CoverageImage, list[np.ndarray]],
+    failed: Mapping[CoverageImage, str],
+    model: str,
+    operation: str,
+) -> Coverage | str:
+    lost = [s for s in (CoverageImage(frame), *_whole(frame)) if s in failed]
+    if lost:
+        return failed[lost[0]]
     whole = [rows[source][0] for source in _whole(frame)]
     at_rest = reference(rows[CoverageImage(frame)], whole)
+    if at_rest.noise:
+        return _NOISY
     seen = np.full((frame.rows, frame.columns), UNSEEN, np.int8)
     for region in _regions(frame, 1):
         here = seen[region[0] : region[1], region[2] : region[3]]

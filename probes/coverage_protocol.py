@@ -9,7 +9,7 @@ from harness.sample import Dataset
 
 from .coverage import OPERATIONS, Coverage
 from .coverage_images import CoverageImage
-from .coverage_probes import coverages
+from .coverage_probes import outcomes
 
 
 def coverage_need(operations: frozenset[str], dataset: str | None = None) -> Need | None:
@@ -27,7 +27,7 @@ def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | S
 
 def _evaluate(inputs: Inputs) -> list[Measure]:
     ((need, output),) = inputs.outputs.items()
-    found = coverages(inputs.dataset, output, inputs.card.name, need.operation)
+    found = outcomes(inputs.dataset, output, inputs.card.name, need.operation)
     done, rows = set(output.ids), []
     for base in inputs.dataset.references:  # one a size
         assert isinstance(base.source, CoverageImage)
@@ -35,19 +35,16 @@ def _evaluate(inputs: Inputs) -> list[Measure]:
         images = [i.id for i in inputs.dataset.images if i.content == base.content]
         scored = len(done & set(images))
         counts = (len(images), scored, len(images) - scored)
-        at = found.get((frame.width, frame.height))
-        reason = next(iter(output.failures.values()), "no result") if at is None else None
+        at = found[frame.width, frame.height]
         size = f"size={frame.width}x{frame.height}"
-        rows += _rows(at, counts, "all" if len(inputs.dataset.references) == 1 else size, reason)
+        rows += _rows(at, counts, "all" if len(inputs.dataset.references) == 1 else size)
     return rows
 
 
-def _rows(
-    at: Coverage | None, counts: tuple[int, int, int], subset: str, reason: str | None
-) -> list[Measure]:
-    if at is None:
-        return [Measure("in_view", None, *counts, subset, reason=reason)]
-    how = None if at.exact else "Clopper-Pearson 95 %, of blocks drawn in strata"
+def _rows(at: Coverage | str, counts: tuple[int, int, int], subset: str) -> list[Measure]:
+    if isinstance(at, str):
+        return [Measure("in_view", None, *counts, subset, reason=at)]
+    how = None if at.exact else "bounds: of the open blocks none or all are seen"
     low, high = (None, None) if at.exact else (at.low, at.high)
     share = Measure("in_view", at.share, *counts, subset, ci_low=low, ci_high=high, ci_method=how)
     detail = {"resampling": at.resampling, "fine_psnr": at.fine_psnr}

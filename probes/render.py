@@ -58,6 +58,8 @@ class Recipe:
 
     def fingerprint(self) -> str:
         known = [VERSION, pixels_hash(self.content), [asdict(d) for d in self.damages]]
+        if self.damages:
+            known.append(self.content.id)  # it takes part in what is drawn
         return digest(known if self.control is None else [*known, self.control])
 
     def load(self, policy: DecodePolicy) -> Decoded | Failure:

@@ -20,7 +20,7 @@ from .coverage_probes import coverage_probes
 from .design import DESIGN, Design
 from .ladders import Unreachable, probes, wanted
 from .plans import Ladder, plan
-from .render import REQUIRES, Recipe, pristine
+from .render import REQUIRES, Recipe, pixels_hash, pristine
 
 _LICENSE = "of the photographs: see probes/contents.py"
 _UNTOUCHED = "bitwise pristine: the damage changes nothing inside the mask"
@@ -68,17 +68,20 @@ def probe_set(
 
 
 def _contents(root: str | None, design: Design, seed: int) -> dict[str, Content]:
-    """The photographs to use, by their names."""
+    """The photographs to use, by their names.
+
+    One photograph under two names is refused: it would count as two in every mean over contents.
+    """
     if root is None:
         found = embedded()
     else:
         found = tuple(
-            # A colon would not do in the name of a file.
-            replace(content, id=content.id.replace(":", "_"), long_side=design.long_side)
-            for content in folder(Path(root).expanduser())
+            replace(content, id=_file_name(content.id), long_side=design.long_side)
+            for content in _told_apart(folder(Path(root).expanduser()))
         )
         drawn = sorted(found, key=lambda c: digest([seed, c.id]))[: design.max_contents]
         found = tuple(content for content in found if content in drawn)
+    names: dict[str, str] = {}  # by pixels
     for content in found:
         height, width = pristine(content).shape[1:]
         if min(height, width) < design.short_side:
@@ -86,7 +89,28 @@ def _contents(root: str | None, design: Design, seed: int) -> dict[str, Content]
                 f"content {content.id!r} is {width} × {height} pixels; probes need sides of at "
                 f"least {design.short_side}: take it out of the folder"
             )
+        if (name := names.setdefault(pixels_hash(content), content.id)) != content.id:
+            raise ValueError(
+                f"contents {name!r} and {content.id!r} are one photograph: take either out of the "
+                "folder"
+            )
     return {content.id: content for content in found}
+
+
+def _told_apart(contents: Sequence[Content]) -> Sequence[Content]:
+    """``contents``, none of which would have another's name in a set. Raises ValueError."""
+    taken: dict[str, str] = {}
+    for content in contents:
+        if (other := taken.setdefault(_file_name(content.id), content.id)) != content.id:
+            raise ValueError(
+                f"contents {other!r} and {content.id!r} would both be called "
+                f"{_file_name(content.id)!r}: rename either"
+            )
+    return contents
+
+
+def _file_name(name: str) -> str:
+    return name.replace(":", "_")  # a colon would not do in the name of a file
 
 
 def _harmless(content: Content, design: Design) -> Iterator[Sample]:

@@ -25,15 +25,16 @@ def cooccurrence(
     "marginal": mean over contents of response(all damages) - response(first alone), in SDs of the
     scores; "lower": the share of images that score lower than with the first alone, ties 0.5.
     ``observed`` has a column ``first``: a text that an image shares with the one that has its
-    first damage alone, missing where there is none. ``n`` counts images that have such a partner.
-    Raises ValueError where two single damages share a text.
+    first damage alone; one without is not expected. Where that partner is missing, has no score
+    or cannot be seen, an image is expected and not scored. ``n`` counts images. Raises ValueError
+    where two single damages share a text.
     """
     rows = ladders(observed).dropna(subset=["first"])
     alone = rows.loc[rows["n"] == 1, ["first", "delta", "response"]]
     if alone["first"].duplicated().any():
         twice = alone.loc[alone["first"].duplicated(), "first"].iloc[0]
         raise ValueError(f"two images have the first damage {twice!r} alone; make the text unique")
-    pairs = rows[rows["n"] > 1].merge(alone, on="first", suffixes=("", "_alone"))
+    pairs = rows[rows["n"] > 1].merge(alone, "left", "first", suffixes=("", "_alone"))
     pairs = pairs.assign(
         damages=pairs["n"],  # in the table, n counts images
         marginal=pairs["response"] - pairs["response_alone"],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from skimage.color import deltaE_ciede2000, rgb2gray, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from harness.images import Failure
+from harness.images import Decoded, DecodePolicy, Failure
 from harness.sample import Damage, Sample
 from probes import achieved as module
 from probes.achieved import LARGEST_PSNR, achieved, measured
@@ -143,6 +143,22 @@ def test_measured_is_the_same_with_any_number_of_workers_and_is_remembered(
     assert measured(samples, workers=2) == one
     monkeypatch.setattr(module, "_measure", None)  # nothing is measured again
     assert measured(samples) == one
+
+
+def test_a_photograph_under_another_name_is_measured_itself(cache: Path) -> None:
+    noise = Damage("white-noise", 3)
+    one, other = (
+        Sample(c.id, Recipe(c, (noise,)), c.id, damages=(noise,))
+        for c in (CONTENT, replace(CONTENT, id="renamed"))
+    )
+    first = measured([one], workers=1)[one.id]
+    found = measured([one, other], workers=1)
+    assert found[one.id] == first
+    decoded = other.source.load(DecodePolicy())
+    assert isinstance(decoded, Decoded)
+    alone = achieved(pristine(CONTENT), decoded.image, other.source.alpha())
+    assert found["renamed"] == alone != first
+    assert len(list((cache / "probes").rglob("*.json"))) == 1  # of the same pixels
 
 
 def test_what_has_no_recipe_no_damage_or_no_pixels_is_left_out(tmp_path: Path) -> None:

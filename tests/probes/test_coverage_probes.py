@@ -12,7 +12,7 @@ from harness.operate import operate
 from harness.sample import Dataset
 from harness.store import Output
 from probes.coverage import coverage, seen_share
-from probes.coverage_probes import coverage_probes, coverages
+from probes.coverage_probes import coverage_probes, coverages, outcomes
 from probes.coverage_search import OPEN, SEEN, UNSEEN
 
 
@@ -93,8 +93,25 @@ def test_what_failed_is_open():
     assert np.argwhere(found.seen == OPEN).tolist() == [[3, 3]]
     output = output_of(Part(rectangle), dataset, without="/texture/")
     assert np.isnan(coverages(dataset, output, "part", "features")[128, 96].resampling)
-    output = output_of(Part(rectangle), dataset, without="/whole/")
-    assert coverages(dataset, output, "part", "features") == {}
+    for without in ("/whole/flat", "/again/2"):
+        output = output_of(Part(rectangle), dataset, without)
+        assert coverages(dataset, output, "part", "features") == {}
+        assert outcomes(dataset, output, "part", "features") == {(128, 96): "failed"}
+
+
+def test_a_model_that_does_not_repeat_itself_has_no_map_from_single_looks():
+    """At one of two sizes: the other's repeats are equal."""
+    generator = torch.Generator().manual_seed(0)
+
+    def noisy(image):
+        grain = torch.randn(2, generator=generator) * 1e-3
+        return rectangle(image) + (grain if image.shape[2] == 160 else 0)
+
+    dataset = coverage_probes("128x96,160x112")
+    output = output_of(Part(noisy), dataset)
+    found = outcomes(dataset, output, "part", "features")
+    assert found[160, 112] == ("its output is not repeatable: measure with iqa-eval coverage MODEL")
+    assert list(coverages(dataset, output, "part", "features")) == [(128, 96)]
 
 
 @pytest.mark.parametrize("sizes", ["", "512", "512x384;"])

@@ -66,6 +66,25 @@ def test_images_that_fail_are_counted_and_a_lost_base_is_a_reason() -> None:
     ]
 
 
+def test_without_repeats_that_agree_there_is_a_reason_and_no_value() -> None:
+    dataset = coverage_probes("128x96")
+    output = scored(dataset)
+    noise = np.random.default_rng(0).normal(0, 1e-3, len(output.values))
+    noisy = replace(output, values=output.values + noise)
+    (row,) = COVERAGE.evaluate(Inputs(CARD, dataset, {SCORE: noisy}, {}, 0))
+    assert (row.metric, row.value, row.n_scored) == ("in_view", None, len(dataset.images))
+    assert "not repeatable" in row.reason
+
+
+def test_open_blocks_leave_bounds_and_no_confidence_interval() -> None:
+    dataset = coverage_probes("128x96")
+    block = "128x96/block/noise/000-000"
+    rows = COVERAGE.evaluate(Inputs(CARD, dataset, {SCORE: scored(dataset, (block,))}, {}, 0))
+    share = next(row for row in rows if row.metric == "in_view")
+    assert (share.ci_low, share.ci_high) == pytest.approx((4 / 48, 5 / 48))
+    assert share.ci_method == "bounds: of the open blocks none or all are seen"
+
+
 def test_what_it_skips() -> None:
     dataset = coverage_probes("128x96")
     assert isinstance(COVERAGE.needs(frozenset({"quality_map"}), dataset), Skip)

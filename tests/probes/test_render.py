@@ -13,6 +13,7 @@ from harness.images import Decoded, DecodePolicy
 from harness.sample import Damage
 from probes.contents import Content, embedded
 from probes.degradations import TYPES
+from probes.harmless import HARMLESS
 from probes.masks import MaskRecipe
 from probes.render import VERSION, Recipe, mask_json, pixels_hash
 
@@ -93,10 +94,11 @@ def test_a_control_that_its_damages_do_not_fit_is_refused() -> None:
         Recipe(CONTENT, (damage(),), "band")  # type: ignore[arg-type]
 
 
-def test_the_fingerprint_of_a_recipe_without_control_has_not_changed() -> None:
+def test_a_fingerprint_is_of_pixels_damages_and_the_name_that_seeds_them() -> None:
     recipe = Recipe(CONTENT, (damage(),))
-    known = [VERSION, pixels_hash(CONTENT), [asdict(d) for d in recipe.damages]]
+    known = [VERSION, pixels_hash(CONTENT), [asdict(d) for d in recipe.damages], CONTENT.id]
     assert recipe.fingerprint() == digest(known)
+    assert Recipe(CONTENT).fingerprint() == digest([VERSION, pixels_hash(CONTENT), []])
     drawn = two_draws()
     assert drawn.fingerprint() != replace(drawn, control=None).fingerprint()
 
@@ -117,6 +119,16 @@ def test_the_fingerprint_changes_with_everything_that_changes_pixels() -> None:
     assert Recipe(CONTENT, (base,)).fingerprint() == Recipe(CONTENT, (base,)).fingerprint()
 
 
+@pytest.mark.parametrize("made", [damage(), Damage("dither", None)], ids=["noise", "dither"])
+def test_another_name_draws_other_pixels_and_is_another_fingerprint(made: Damage) -> None:
+    renamed = replace(CONTENT, id="renamed")
+    one, other = Recipe(CONTENT, (made,)), Recipe(renamed, (made,))
+    assert not torch.equal(pixels(one), pixels(other))
+    assert one.fingerprint() != other.fingerprint()
+    assert torch.equal(pixels(Recipe(CONTENT)), pixels(Recipe(renamed)))
+    assert Recipe(CONTENT).fingerprint() == Recipe(renamed).fingerprint()
+
+
 def test_a_content_that_cannot_be_read_is_a_failure_and_has_a_fingerprint(tmp_path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
@@ -133,15 +145,19 @@ def test_the_alpha_of_a_pristine_image_is_zero_and_of_a_full_frame_one() -> None
 GOLDEN = Path(__file__).parent / "golden_pixels.json"
 
 
-def sampled(type: str) -> list[int]:
+def sampled(recipe: Recipe) -> list[int]:
     """Every 4,999th byte of one damaged photograph."""
-    return pixels(Recipe(CONTENT, (damage(type),))).flatten()[::4999].tolist()
+    return pixels(recipe).flatten()[::4999].tolist()
 
 
-@pytest.mark.parametrize("type", TYPES)
-def test_pixels_are_those_of_this_version(type: str) -> None:
+@pytest.mark.parametrize("name", [*TYPES, "two-draws", *HARMLESS])
+def test_pixels_are_those_of_this_version(name: str) -> None:
     """Where this fails on purpose: raise ``render.VERSION``, so that no old result is reused."""
     golden = json.loads(GOLDEN.read_text())
     assert golden["version"] == VERSION, f"write {GOLDEN.name} again for this version"
+    if name in HARMLESS:  # whole numbers throughout, and hardly more than a level in all
+        assert sampled(Recipe(CONTENT, (Damage(name, None),))) == golden["pixels"][name]
+        return
+    recipe = two_draws(0.4) if name == "two-draws" else Recipe(CONTENT, (damage(name),))
     # One level: the last bits of float arithmetic differ between processors.
-    np.testing.assert_allclose(sampled(type), golden["pixels"][type], atol=1)
+    np.testing.assert_allclose(sampled(recipe), golden["pixels"][name], atol=1)

@@ -242,7 +242,7 @@ def test_a_large_folder_is_sampled_by_name(root: Path, cache: Path, tmp_path: Pa
     assert list(found) == sorted(found)
     assert not any(":" in name for name in found)
     assert all(max(c.image().shape) == 512 for c in found.values())
-    (tmp_path / "a:7.png").write_bytes((tmp_path / "a:0.png").read_bytes())
+    photograph(tmp_path / "a:7.png", 7, (640, 1024))
     assert len(set(found) & set(_contents(str(tmp_path), design, seed=0))) >= 3
     assert set(_contents(str(root), design, seed=0)) == {c.id for c in folder(root)}
 
@@ -256,6 +256,17 @@ def test_photographs_that_cannot_be_used_are_named(tmp_path: Path, cache: Path) 
         probes_default(root=str(tmp_path))
     with pytest.raises(FileNotFoundError, match="no such folder"):
         probes_default(root=str(tmp_path / "absent"))
+
+
+def test_photographs_that_would_be_one_are_named(tmp_path: Path, cache: Path) -> None:
+    for i, name in enumerate(("a:b", "a_b")):
+        photograph(tmp_path / f"{name}.png", i, (96, 128))
+    with pytest.raises(ValueError, match=r"'a:b' and 'a_b' would both be called 'a_b': rename"):
+        probes_default(root=str(tmp_path))
+    (tmp_path / "a:b.png").rename(tmp_path / "other.png")
+    (tmp_path / "copy.png").write_bytes((tmp_path / "other.png").read_bytes())
+    with pytest.raises(ValueError, match=r"'copy' and 'other' are one photograph: take either"):
+        probes_default(root=str(tmp_path))
 
 
 @pytest.mark.slow

@@ -81,21 +81,25 @@ def test_a_random_model_is_at_one_half() -> None:
     assert low < 0 < high
 
 
-def test_who_has_no_partner_is_not_expected_and_who_failed_is_not_scored() -> None:
-    observed = probes(sum)
+def test_who_names_no_partner_is_not_expected_and_whose_is_lost_is_not_scored() -> None:
+    observed = probes(sum).assign(visible="yes")
     first = observed["content"] == "c00"
     lacking = observed[~(first & (observed["n"] == 1))]
     nameless = lacking.assign(first=lacking["first"].mask(lacking["content"] == "c01"))
     failed = nameless["content"] == "c02"
+    hidden = (nameless["content"] == "c03") & (nameless["n"] == 1)
     table = cooccurrence(
         nameless.assign(
-            delta=nameless["delta"].mask(failed), response=nameless["response"].mask(failed)
+            visible=nameless["visible"].mask(hidden, "no"),
+            delta=nameless["delta"].mask(failed),
+            response=nameless["response"].mask(failed),
         ),
         0,
         by=(),
     )
-    assert (table["n_expected"] == 22 * 4).all()
-    assert (table["n"] == 21 * 4).all()
+    assert (table["n_expected"] == 23 * 4).all()
+    assert (table["n"] == 20 * 4).all()  # of c00, c02 and c03 none
+    assert (table["n_contents"] == 20).all()
 
 
 def test_other_ladders_and_controls_do_not_enter_and_a_partner_is_one_image() -> None:
