@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from harness.protocols.base import Measure
 from harness.sample import Sample
 
 from .coverage import Coverage, seen_share
-from .measures.detection import detections, is_null, rates
+from .measures.detection import detection_rates, detections, is_null
 from .measures.over_contents import SHARE, mean, summarize
-from .sensitivity_rows import of_table, subset_of
+from .sensitivity_rows import of_rates, of_table, subset_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,12 +42,15 @@ def rows(table: pd.DataFrame, shares: Mapping[str, float], seed: int) -> Iterato
     yield from of_table("in_view", shown, ["area"])
     if not is_null(table).any():
         return
-    found = detections(table.dropna(subset=["delta"]))
-    seen = plain[plain["share"] >= LEAST].dropna(subset=["delta"])
-    for cell in rates(seen, found.detected, ["area"], seed).to_dict("records"):
-        low, high = (None if np.isnan(cell[end]) else cell[end] for end in ("low", "high"))
-        subset = subset_of({"area": cell["area"]})
-        yield Measure(
-            "detected_in_view", cell["rate"], cell["n"], cell["n"], 0, subset,
-            ci_low=low, ci_high=high, ci_method=cell["method"], reason=found.reason,
-        )  # fmt: skip
+    known = table.dropna(subset=["delta"])
+    reason = detections(known).reason
+    seen = plain[plain["share"] >= LEAST]
+    for area in sorted(set(plain["area"])):
+        here = seen[seen["area"] == area]
+        subset = subset_of({"area": area})
+        if here.empty:
+            why = f"no probe has {LEAST:.0%} of its damage in view"
+            yield Measure("detected_in_view", None, 0, 0, 0, subset, reason=why)
+        else:
+            rated = detection_rates(known, here.dropna(subset=["delta"]), ["area"], seed)
+            yield from of_rates("detected_in_view", rated, ("area",), here, reason)

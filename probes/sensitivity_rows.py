@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,15 @@ from harness.protocols.intervals import few_contents
 
 from .measures.controls import control_shares, negative_controls
 from .measures.cooccurrence import cooccurrence
-from .measures.detection import Detections, detections, direction, is_null, paired, rates
+from .measures.detection import (
+    Detections,
+    detection_rates,
+    detections,
+    direction,
+    is_null,
+    paired,
+    rates,
+)
 from .measures.monotonicity import monotonicity
 from .measures.response import response_curve, sensitivity_index
 from .measures.threshold import Fit, median_threshold, thresholds
@@ -71,27 +79,27 @@ def _detection(table: pd.DataFrame, seed: int) -> Iterator[Measure]:
     if not is_null(table).any():
         return
     known = table.dropna(subset=["delta"])
-    probes = known[(known["role"] == "probe") & (known["n"] == 1) & (known["visible"] != "no")]
-    plain = probes[probes["ladder"] == "plain"]
     found = detections(known)
-    yield _false_alarms(found, int(is_null(table).sum()))
-    whole = table[(table["role"] == "probe") & (table["n"] == 1) & (table["visible"] != "no")]
-    for by in ((), *((cell,) for cell in _CELLS)):
-        part = _told(plain, by)
-        expected = (
-            _told(whole[whole["ladder"] == "plain"], by).groupby([*by, "area"]).size().to_dict()
-        )
-        rates_of = rates(part, found.detected, [*by, "area"], seed)
-        yield from _of_rates("detected", rates_of, (*by, "area"), expected, found.reason)
-    other = probes[probes["ladder"] != "plain"]
-    if len(other):
-        rates_of = rates(other, found.detected, ["ladder", "area"], seed)
-        yield from _of_rates("detected", rates_of, ("ladder", "area"), None, found.reason)
-    for metric, outcome in (
-        ("direction", direction(plain, found.detected)),
-        ("paired_accuracy", paired(plain)),
-    ):
-        yield from _of_rates(metric, rates(plain, outcome, ["area"], seed), ("area",), None, None)
+
+    def detected(metric: str, cells: pd.DataFrame, by: Sequence[str]) -> Iterator[Measure]:
+        rated = detection_rates(known, cells.dropna(subset=["delta"]), by, seed)
+        yield from of_rates(metric, rated, by, cells, found.reason)
+
+    null = table[is_null(table)]
+    for by in ((), ("harmless",)):
+        yield from detected("false_alarms", null, by)
+    shown = table[(table["role"] == "probe") & (table["n"] == 1) & (table["visible"] != "no")]
+    plain = shown[shown["ladder"] == "plain"]
+    yield from detected("detected", plain, ("area",))
+    for cell in _CELLS:
+        yield from detected("detected", _told(plain, (cell,)), (cell, "area"))
+    yield from detected("detected", shown[shown["ladder"] != "plain"], ("ladder", "area"))
+    yield from detected("band_detected", table[table["control"] == "band"], ("area",))
+    scored = plain.dropna(subset=["delta"])
+    drops = rates(scored, direction(scored, found.detected), ["area"], seed)
+    yield from of_rates("direction", drops, ("area",), None, "of the detected that cannot please")
+    right = rates(scored, paired(scored), ["area"], seed)
+    yield from of_rates("paired_accuracy", right, ("area",), plain, None)
     yield from _thresholds(plain, found, seed)
     yield from _controls(table, found, seed)
 
@@ -99,24 +107,28 @@ def _detection(table: pd.DataFrame, seed: int) -> Iterator[Measure]:
 def _thresholds(plain: pd.DataFrame, found: Detections, seed: int) -> Iterator[Measure]:
     if found.false_alarms is None:
         return
-    fits = thresholds(plain, found.detected, found.false_alarms, seed=seed)
-    for (type, severity), fit in fits.items():
-        yield _of_fit("threshold", fit, subset_of({"type": type, "severity": severity}))
+    scored = plain.dropna(subset=["delta"])
+    fits = thresholds(scored, found.detected, found.false_alarms, seed=seed)
+    sizes: dict[Any, int] = plain.groupby(["type", "severity"]).size().to_dict()
+    both = {"yes", "no"} <= set(plain["seen"])
     seen = dict(zip(plain["type"], plain["seen"], strict=True))
-    groups: dict[str, list[Fit]] = {"all": list(fits.values())}
-    for (type, severity), fit in fits.items():
-        groups.setdefault(subset_of({"severity": severity}), []).append(fit)
-        if {"yes", "no"} <= set(plain["seen"]):
-            groups.setdefault(subset_of({"seen": seen[type]}), []).append(fit)
-    for subset, members in groups.items():
-        yield _of_fit("threshold_median", median_threshold(members), subset)
+    groups: dict[str, list[Hashable]] = {"all": list(fits)}
+    for type, severity in fits:
+        cell = (type, severity)
+        yield _of_fit("threshold", fits[cell], sizes[cell], subset_of(_named(cell)))
+        groups.setdefault(subset_of({"severity": severity}), []).append(cell)
+        if both:
+            groups.setdefault(subset_of({"seen": seen[type]}), []).append(cell)
+    for subset, cells in groups.items():
+        middle = median_threshold([fits[cell] for cell in cells])  # type: ignore[index]
+        yield _of_fit("threshold_median", middle, sum(sizes[cell] for cell in cells), subset)
+
+
+def _named(cell: tuple[Hashable, ...]) -> dict[str, Any]:
+    return dict(zip(("type", "severity"), cell, strict=True))
 
 
 def _controls(table: pd.DataFrame, found: Detections, seed: int) -> Iterator[Measure]:
-    bands = table[table["control"] == "band"].dropna(subset=["delta"])
-    if len(bands):
-        cells = rates(bands, found.detected, ["area"], seed)
-        yield from _of_rates("band_detected", cells, ("area",), None, found.reason)
     if (table["control"] != "").any():
         for by in ((), ("area",)):
             shares = control_shares(table, seed, by)
@@ -137,25 +149,21 @@ def _told(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return table[keep]
 
 
-def _false_alarms(found: Detections, n_expected: int) -> Measure:
-    n = found.n_null if found.false_alarms is not None else 0
-    failed = n_expected - found.n_null
-    return Measure("false_alarms", found.false_alarms, n_expected, n, failed, reason=found.reason)
-
-
-def _of_rates(
+def of_rates(
     metric: str,
     table: pd.DataFrame,
     by: Sequence[str],
-    expected: Mapping[Any, int] | None,
+    cells: pd.DataFrame | None,
     reason: str | None,
 ) -> Iterator[Measure]:
+    """``cells`` are all rows that a rate should count, scored or not; None: those it does."""
+    groups = {} if cells is None else dict(iter(cells.groupby(list(by)))) if by else {(): cells}
     for cell in table.to_dict("records"):
-        key = tuple(cell[name] for name in by)
-        n = int(cell["n"])
-        there = n if expected is None else int(expected[key if len(by) > 1 else key[0]])
+        key, n = tuple(cell[name] for name in by), int(cell["n"])
+        there = len(groups[key]) if cells is not None else n
         yield Measure(
-            metric, _number(cell["rate"]), there, n, there - n, subset_of({k: cell[k] for k in by}),
+            metric, _number(cell["rate"]), there, n, there - n,
+            subset_of({k: cell[k] for k in by}),
             ci_low=_number(cell["low"]), ci_high=_number(cell["high"]), ci_method=cell["method"],
             reason=reason if n else join("no image has an outcome", reason),
             marks=few_contents(int(cell["n_contents"])),
@@ -174,14 +182,15 @@ def of_table(metric: str, table: pd.DataFrame, by: Sequence[str]) -> Iterator[Me
         )  # fmt: skip
 
 
-def _of_fit(metric: str, fit: Fit, subset: str) -> Measure:
+def _of_fit(metric: str, fit: Fit, n_expected: int, subset: str) -> Measure:
     """An area; where only a bound is known, none, and the bound as the reason."""
     ends = [None if end is None or end.censored else end.area for end in (fit.low, fit.high)]
     bounds = None if fit.low is None else f"95 % interval from {fit.low} to {fit.high}"
     told = fit.threshold.reason
     censored = str(fit.threshold) if fit.threshold.censored else None
     return Measure(
-        metric, None if fit.threshold.censored else fit.threshold.area, fit.n, fit.n, 0, subset,
+        metric, None if fit.threshold.censored else fit.threshold.area, n_expected, fit.n,
+        n_expected - fit.n, subset,
         ci_low=ends[0], ci_high=ends[1], ci_method=fit.method,
         reason=join(told, join(censored, bounds)), marks=few_contents(fit.n_contents),
     )  # fmt: skip

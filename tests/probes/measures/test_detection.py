@@ -9,8 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from harness.protocols.intervals import draw_counts
 from probes.degradations import BANK
-from probes.measures.detection import PLEASING, detections, direction, is_null, paired, rates
+from probes.measures.detection import (
+    PLEASING,
+    detection_rates,
+    detections,
+    direction,
+    is_null,
+    paired,
+    rates,
+)
 
 N_NULL = 6  # harmless changes a content
 
@@ -50,7 +59,7 @@ def test_the_limit_is_of_the_other_contents_and_rounded_up() -> None:
 def test_an_observer_at_chance_detects_as_often_as_it_errs() -> None:
     observed = normal(1, probes=100)
     found = detections(observed)
-    row = rates(observed[observed.role == "probe"], found.detected).iloc[0]
+    row = detection_rates(observed, observed[observed.role == "probe"]).iloc[0]
     assert found.false_alarms == pytest.approx(0.05, abs=0.03)
     assert row.rate == pytest.approx(0.05, abs=0.02)
     assert row.low <= 0.05 <= row.high
@@ -58,8 +67,8 @@ def test_an_observer_at_chance_detects_as_often_as_it_errs() -> None:
 
 
 @pytest.mark.parametrize("contents", [3, 8, 30])
-def test_false_alarms_are_at_most_five_percent_however_small_the_null(contents: int) -> None:
-    """On average, for contents that are alike; below 19 changes one in n + 1 exceeds the limit."""
+def test_false_alarms_of_exchangeable_changes_are_at_most_five_percent(contents: int) -> None:
+    """On average; below 19 changes one in n + 1 exceeds the limit."""
     rng = np.random.default_rng(2)
     alarms = []
     for _ in range(60):
@@ -68,7 +77,21 @@ def test_false_alarms_are_at_most_five_percent_however_small_the_null(contents: 
         alarms.append(found.false_alarms)
     n = (contents - 1) * N_NULL
     assert np.mean(alarms) <= max(0.05, 1 / (n + 1)) + 0.02
-    assert ("only" in str(found.reason)) == (n < 19)
+    assert ("the largest of only" in str(found.reason)) == (n < 19)
+    assert (f"only {contents - 1} other contents" in str(found.reason)) == (contents == 8)
+
+
+def test_changes_of_one_content_are_alike_so_that_few_contents_raise_more_alarms() -> None:
+    rng = np.random.default_rng(3)
+    alarms = [
+        detections(
+            observe(
+                np.empty((8, 0)), np.exp(rng.normal(size=(8, 1)) + 0.1 * rng.normal(size=(8, 9)))
+            )
+        ).false_alarms
+        for _ in range(80)
+    ]
+    assert np.mean(alarms) > 0.07
 
 
 def test_an_observer_that_always_sees_and_one_that_likes_damage() -> None:
@@ -140,6 +163,103 @@ def test_a_content_without_a_null_is_held_against_the_others() -> None:
     assert found.detected["scene01/p0"]
     assert pd.isna(found.detected["scene00/p0"])  # nobody else has one
     assert found.false_alarms is None
+
+
+def uneven(seed: int, contents: int) -> pd.DataFrame:
+    """Contents that differ in their null, with probes of two areas, not all in every content."""
+    rng = np.random.default_rng(seed)
+    scale = np.exp(rng.normal(size=(contents, 1)))
+    nulls = scale * rng.normal(size=(contents, N_NULL))
+    observed = observe(2 * rng.normal(size=(contents, 12)), nulls)
+    observed["area"] = np.where(observed.index % 2, 0.25, 1.0)
+    observed["harmless"] = np.where(is_null(observed), np.where(observed.index % 3, "a", "b"), "")
+    return observed[rng.random(len(observed)) < 0.9]
+
+
+def t_interval(value: float, replicates: list[float]) -> tuple[float, float]:
+    m = len(replicates)
+    error = np.sqrt((m - 1) * np.var(replicates))
+    margin = stats.t.ppf(0.975, m - 1) * error
+    return max(value - margin, 0), min(value + margin, 1)
+
+
+@pytest.mark.parametrize("nulls", [False, True])
+def test_a_content_is_left_out_with_its_null(nulls: bool) -> None:
+    """Against a plain loop: delete the content, find limits and detections of the rest."""
+    observed = uneven(7, contents=8)
+    cells = observed[is_null(observed) == nulls]
+    by = "harmless" if nulls else "area"
+    table = detection_rates(observed, cells, by=[by])
+    detected = detections(observed).detected
+    assert len(table) == 2
+    for row in table.itertuples():
+        cell = cells[cells[by] == getattr(row, by)]
+        assert row.rate == pytest.approx(detected[cell.id].mean())
+        replicates = []
+        for content in sorted(set(observed.content)):
+            rest = detections(observed[observed.content != content]).detected
+            replicates.append(rest[cell.id[cell.content != content]].mean())
+        assert (row.low, row.high) == pytest.approx(t_interval(row.rate, replicates))
+        assert "jackknife" in row.method
+        assert "limits found anew" in row.method
+        assert (row.n, row.n_contents) == (len(cell), 8)
+    whole = detection_rates(observed, observed[is_null(observed)])
+    assert whole.rate[0] == pytest.approx(detections(observed).false_alarms)
+
+
+def test_contents_beyond_a_cell_are_left_out_with_those_in_it() -> None:
+    observed = uneven(8, contents=8)
+    names = sorted(set(observed.content))
+    inside = names[1::3]
+    outside = [name for name in names if name not in inside]
+    cell = observed[observed.content.isin(inside) & (observed.role == "probe")]
+    row = detection_rates(observed, cell).iloc[0]
+    replicates = []
+    for i, name in enumerate(inside):
+        rest = observed[~observed.content.isin([name, *outside[i :: len(inside)]])]
+        kept = cell.id[cell.content != name]
+        replicates.append(detections(rest).detected[kept].mean())
+    assert row.n_contents == len(inside) == 3
+    assert (row.low, row.high) == pytest.approx(t_interval(row.rate, replicates))
+
+
+def test_resampled_contents_bring_their_null() -> None:
+    """Against a plain loop over draws: pools with copies, but never of one's own content."""
+    observed = uneven(9, contents=21)
+    probes = observed[observed.role == "probe"]
+    row = detection_rates(observed, probes, seed=4).iloc[0]
+    names = sorted(set(observed.content))
+    null = observed[is_null(observed)]
+    nulls = [null.delta[null.content == name].abs().to_numpy() for name in names]
+    sizes = [probes.delta[probes.content == name].abs().to_numpy() for name in names]
+    replicates = []
+    for counts in draw_counts(21, 4):
+        hits = images = 0
+        for i in np.flatnonzero(counts):
+            others = [np.repeat(nulls[j], counts[j]) for j in range(21) if j != i]
+            pool = np.sort(np.concatenate(others))
+            limit = pool[min(int(np.ceil(95 * (len(pool) + 1) / 100)), len(pool)) - 1]
+            hits += counts[i] * (sizes[i] > limit).sum()
+            images += counts[i] * len(sizes[i])
+        replicates.append(hits / images)
+    assert (row.low, row.high) == pytest.approx(tuple(np.quantile(replicates, [0.025, 0.975])))
+    assert row.method.startswith("percentile bootstrap over 21 contents")
+    assert row.method.endswith("limits found anew")
+
+
+def test_cells_without_a_limit_or_an_interval() -> None:
+    observed = uneven(10, contents=8)
+    probes = observed[observed.role == "probe"]
+    alone = detection_rates(observed, probes[probes.content == "scene03"]).iloc[0]
+    assert "one content" in alone.method
+    assert np.isnan(alone.low)
+    blind = detection_rates(probes, probes).iloc[0]
+    assert blind.n == 0
+    assert np.isnan(blind.rate)
+    lost = probes.assign(delta=probes.delta.where(probes.area == 1))
+    assert detection_rates(observed, lost, ["area"]).n.tolist() == [0, (probes.area == 1).sum()]
+    with pytest.raises(ValueError, match="'elsewhere' is not among"):
+        detection_rates(observed, probes.assign(content="elsewhere"))
 
 
 def test_bad_tables_are_refused() -> None:
