@@ -9,7 +9,8 @@ from harness.protocols.base import Measure
 from harness.sample import Sample
 
 from .coverage import Coverage, seen_share
-from .measures.detection import detection_rates, detections, is_null
+from .measures.detection import detection_rates, detections
+from .measures.null import is_null
 from .measures.over_contents import SHARE, mean, summarize
 from .sensitivity_rows import of_rates, of_table, subset_of
 

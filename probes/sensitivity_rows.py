@@ -20,11 +20,11 @@ from .measures.detection import (
     detection_rates,
     detections,
     direction,
-    is_null,
     paired,
     rates,
 )
 from .measures.monotonicity import monotonicity
+from .measures.null import is_null
 from .measures.response import response_curve, sensitivity_index
 from .measures.threshold import Fit, median_threshold, thresholds
 

@@ -11,7 +11,7 @@ through comparisons of |delta| alone: their unit does not matter.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,11 @@ import numpy as np
 
 from harness.protocols.intervals import FEW_CONTENTS, Replicate, content_interval
 
+from .null import Null, is_null, null_of, remark
+
 if TYPE_CHECKING:
     import pandas as pd
 
-PERCENT = 95  # of the null that a detected change must exceed
-_FEWEST = 19  # harmless changes, or contents of them, from which that percentile can be had
 _Rate = tuple[float, float | None, float | None, str, int, int]  # as the columns of ``rates``
 _NO_RATE: _Rate = (np.nan, None, None, "no interval: no image", 0, 0)
 # Types that a person may like as well as the pristine image: their score need not drop.
@@ -53,11 +53,6 @@ class Detections:
     reason: str | None = None
 
 
-def is_null(observed: pd.DataFrame) -> np.ndarray:
-    """Which rows make the null: harmless changes, ``bool [N]``."""
-    return (observed["role"] == "harmless").to_numpy(bool)
-
-
 def detections(observed: pd.DataFrame) -> Detections:
     """Hold the |delta| of every row against the null pooled over the *other* contents.
 
@@ -74,7 +69,7 @@ def detections(observed: pd.DataFrame) -> Detections:
 
     if not observed["id"].is_unique:
         raise ValueError(f"the id {observed['id'][observed['id'].duplicated()].iloc[0]!r} is twice")
-    null, size = _null(observed), observed["delta"].abs().to_numpy(np.float64)
+    null, size = null_of(observed), observed["delta"].abs().to_numpy(np.float64)
     limits = null.limits(np.ones((1, len(null.names))))[0]
     limit = limits[null.places(observed)]
     detected = pd.Series(size > limit, pd.Index(observed["id"]), "boolean", name="detected")
@@ -85,7 +80,7 @@ def detections(observed: pd.DataFrame) -> Detections:
         pd.Series(limits, pd.Index(null.names, name="content"), name="limit"),
         float((size > limit)[judged].mean()) if judged.any() else None,
         len(null.sizes),
-        _reason(null),
+        remark(null),
     )
 
 
@@ -104,7 +99,7 @@ def detection_rates(
     their null, these intervals cover less than 95 % (80 to 95 % in simulations).
     ValueError where ``cells`` has a content that ``observed`` lacks.
     """
-    null = _null(observed)
+    null = null_of(observed)
     place, limits = null.places(cells), null.limits(np.ones((1, len(null.names))))[0]
     size = np.where(np.isnan(limits[place]), np.nan, cells["delta"].abs())
     rows = cells.assign(value=size, place=place)
@@ -170,7 +165,7 @@ def _rate(cell: pd.DataFrame, seed: int) -> _Rate:
     )
 
 
-def _detection_rate(cell: pd.DataFrame, null: _Null, seed: int) -> _Rate:
+def _detection_rate(cell: pd.DataFrame, null: Null, seed: int) -> _Rate:
     if cell.empty:
         return _NO_RATE
     here, index = np.unique(cell["place"].to_numpy(), return_inverse=True)
@@ -200,76 +195,3 @@ def _with_interval(
     rate = float(replicate(np.ones((1, n_units), np.uint16))[0])
     found = content_interval(rate, replicate, n_units, seed, limits=(0, 1), note=note)
     return rate, found.low, found.high, found.method, n, n_contents
-
-
-@dataclass(frozen=True)
-class _Null:
-    """Harmless changes: ``sizes [N]``, sorted, and the places of their contents in ``names [C]``.
-
-    ``moves [C]``: whether any score of a content moves. ``found`` remembers limits by counts.
-    """
-
-    names: np.ndarray
-    sizes: np.ndarray
-    contents: np.ndarray
-    moves: np.ndarray
-    found: dict[bytes, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
-
-    def limits(self, counts: np.ndarray) -> np.ndarray:
-        """Limits ``[B, C]`` where contents are there ``counts [B, C]`` times; NaN: no null."""
-        counts = np.ascontiguousarray(counts, np.int32)
-        key = counts.tobytes()
-        if key not in self.found:
-            self.found[key] = self._limits(counts)
-        return self.found[key]
-
-    def _limits(self, counts: np.ndarray) -> np.ndarray:
-        limits = np.full(counts.shape, np.nan)
-        if not len(self.sizes):
-            return limits
-        up_to = np.cumsum(counts[:, self.contents], axis=1, dtype=np.int32)
-        for content in range(len(self.names)):
-            own = np.cumsum(self.contents == content, dtype=np.int32)
-            others = up_to - counts[:, [content]] * own  # as many as this size or smaller
-            n = others[:, -1]
-            rank = np.minimum(-(-PERCENT * (n + 1) // 100), n)
-            at = (others < rank[:, None]).sum(axis=1)
-            limits[:, content] = np.where(n > 0, self.sizes[at], np.nan)
-        # Nothing can be said of a model that never moves.
-        limits[~(counts[:, self.moves] > 0).any(axis=1)] = np.nan
-        return limits
-
-    def places(self, rows: pd.DataFrame) -> np.ndarray:
-        """Where the contents of ``rows`` are in ``names``."""
-        contents = rows["content"].to_numpy(str)
-        if len(unknown := np.setdiff1d(contents, self.names)):
-            raise ValueError(f"the content {str(unknown[0])!r} is not among those observed")
-        return np.searchsorted(self.names, contents)
-
-
-def _null(observed: pd.DataFrame) -> _Null:
-    size, null = observed["delta"].abs().to_numpy(np.float64), is_null(observed)
-    if not np.isfinite(size).all():
-        raise ValueError("every delta must be finite; leave out images without a score")
-    names, places = np.unique(observed["content"].to_numpy(str), return_inverse=True)
-    order = np.argsort(size[null], kind="stable")
-    moves = np.bincount(places, size > 0, len(names)) > 0
-    return _Null(names, size[null][order], places[null][order], moves)
-
-
-def _reason(null: _Null) -> str | None:
-    if not null.moves.any():
-        return "no score differs from that of its pristine image"
-    if not len(null.sizes):
-        return "no harmless change has a score"
-    changes = np.bincount(null.contents, minlength=len(null.names))
-    if (n_contents := np.count_nonzero(changes)) < 2:
-        return "harmless changes of one content only: it has no limit, and false alarms no rate"
-    if not null.sizes.any():
-        return "no harmless change moves the score: any change counts as detected"
-    others = f"{n_contents - 1} other content{'s' if n_contents > 2 else ''}"
-    if (fewest := len(null.sizes) - changes.max()) < _FEWEST:
-        return f"the limit is the largest of only {fewest} harmless changes of {others}"
-    if n_contents <= _FEWEST:
-        return f"the limit rests on only {others}: more than 5 % can be false alarms"
-    return None

@@ -16,10 +16,10 @@ from probes.measures.detection import (
     detection_rates,
     detections,
     direction,
-    is_null,
     paired,
     rates,
 )
+from probes.measures.null import is_null
 
 N_NULL = 6  # harmless changes a content
 
