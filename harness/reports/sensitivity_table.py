@@ -31,7 +31,7 @@ _LAST = list(_TITLES)[2:]
 _MEDIAN = ("threshold_median", "all")
 _MEANING = (
     "Detected: share of the probes that move the score by more than 95 % of the harmless changes "
-    "(±1 level of dither, a shift by 1 pixel, JPEG at quality 98, a damaged edge of 2 pixels) do "
+    "(±1 level of dither, a shift by 1 pixel, JPEG at quality 98) do "
     "on the other contents. False alarms: the same share of the harmless changes themselves. What "
     "is detected no more often than that has not been noticed.",
     "Threshold: the damaged area, as a share of the picture, at which 75 % would be detected; the "
