@@ -13,10 +13,9 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from tqdm import tqdm
@@ -25,33 +24,18 @@ from harness.atomic import write_atomic
 from harness.cache import default_cache
 from harness.canonical import digest
 from harness.cells import LIBRARIES, library_version
-from harness.images import Decoded, DecodePolicy
-from harness.sample import Damage
 
-from .contents import Content
+from .damage_curve import DECIMALS, Curve, Wanted
 from .design import Design
 from .forked import forked
-from .render import REQUIRES, Recipe, pixels_hash, pristine
+from .render import REQUIRES, pixels_hash
 from .render import VERSION as RENDER_VERSION
 
 # Raise it whenever a severity found here changes for the same pixels.
 VERSION = "1"
-DECIMALS = 3  # of a severity, so that recipes are stable text
 _STEP = 10**-DECIMALS
 _RENDERINGS = 12  # at most, at one area, beside those at whole severities
 _PEAK = 20 * math.log10(255)  # dB
-_LOWEST = -30.0  # dB of MSE: stands for no change at all
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A ladder to calibrate: ``masks`` are recipes as text, one an area; None: the whole image."""
-
-    kind: Literal["equal-damage", "equal-energy"]
-    content: Content
-    type: str
-    masks: tuple[str | None, ...]
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,7 +94,7 @@ Row = tuple[float, list[float | None], list[str | None]]
 def _solved(kind: str, groups: dict[str, list[Wanted]], design: Design) -> list[Row]:
     """Target, severities and reasons of every ladder of a type."""
     group = groups[kind]
-    curves = [_Curve(each, design.severities) for each in group]
+    curves = [Curve(each, design.severities) for each in group]
     middle = _PEAK - _median(curves, design.target_severity)
     return [
         _equal_damage(curve, round(middle, 2), design.damage_tolerance)
@@ -120,13 +104,13 @@ def _solved(kind: str, groups: dict[str, list[Wanted]], design: Design) -> list[
     ]
 
 
-def _median(curves: Sequence[_Curve], severity: int) -> float:
+def _median(curves: Sequence[Curve], severity: int) -> float:
     """The median over contents of the full frame's MSE at a severity, in dB."""
     by_content = {c.wanted.content.id: c.full(severity) for c in curves}
     return float(np.median(list(by_content.values())))
 
 
-def _equal_damage(curve: _Curve, target: float, tolerance: float) -> Row:
+def _equal_damage(curve: Curve, target: float, tolerance: float) -> Row:
     # Half of it on either side, so that two areas differ by no more than all of it.
     found = [_solve(curve, i, _PEAK - target, tolerance / 2) for i in range(curve.n_areas)]
     reasons = [
@@ -139,7 +123,7 @@ def _equal_damage(curve: _Curve, target: float, tolerance: float) -> Row:
     return target, [severity for severity, _ in found], reasons
 
 
-def _equal_energy(curve: _Curve, tolerance: float) -> Row:
+def _equal_energy(curve: Curve, tolerance: float) -> Row:
     level = round(_common(curve), 2)
     target, half = 10 ** (level / 10), 5 * math.log10(1 + tolerance)
     found = [_solve(curve, i, level, half) for i in range(curve.n_areas)]
@@ -153,7 +137,7 @@ def _equal_energy(curve: _Curve, tolerance: float) -> Row:
     return target, [severity for severity, _ in found], reasons
 
 
-def _common(curve: _Curve) -> float:
+def _common(curve: Curve) -> float:
     """The level in dB that most areas reach; in the middle of the highest such range."""
     table = np.array(list(curve.levels.values()))
     low, high = table.min(axis=0), table.max(axis=0)
@@ -161,7 +145,7 @@ def _common(curve: _Curve) -> float:
     return max(middles, key=lambda m: (int(((low <= m) & (m <= high)).sum()), m))
 
 
-def _solve(curve: _Curve, area: int, target: float, tolerance: float) -> tuple[float | None, float]:
+def _solve(curve: Curve, area: int, target: float, tolerance: float) -> tuple[float | None, float]:
     """The severity whose level is within ``tolerance`` of ``target`` (dB), and the closest level.
 
     Interpolates between the nearest known levels around the target and halves by turns. Where
@@ -181,75 +165,3 @@ def _solve(curve: _Curve, area: int, target: float, tolerance: float) -> tuple[f
         curve.add(min(max(a + share * (b - a), a + _STEP), b - _STEP))
     gap, severity = min((abs(row[area] - target), s) for s, row in curve.levels.items())
     return (severity if gap <= tolerance else None), float(curve.levels[severity][area])
-
-
-@dataclass
-class _Curve:
-    """Levels of one ladder by severity, in dB of MSE: at each area, what its kind makes equal."""
-
-    wanted: Wanted
-    severities: Sequence[float]
-    levels: dict[float, np.ndarray] = field(default_factory=dict)  # severity → float64 [areas]
-
-    def __post_init__(self) -> None:
-        self.windows = [_window(self.wanted, mask) for mask in self.wanted.masks]
-        for severity in self.severities:
-            self.add(severity)
-
-    @property
-    def n_areas(self) -> int:
-        return len(self.wanted.masks)
-
-    def add(self, severity: float) -> None:
-        """Render a severity and measure it at every area."""
-        severity = round(float(severity), DECIMALS)
-        change = _change(self.wanted.content, self.wanted.type, severity, self.wanted.seed)
-        local = self.wanted.kind == "equal-damage"
-        self.levels[severity] = np.array([each.level(change, local) for each in self.windows])
-
-    def full(self, severity: float) -> float:
-        """The level of the whole frame."""
-        change = _change(self.wanted.content, self.wanted.type, float(severity), self.wanted.seed)
-        return _decibels(float(np.square(change).mean()))
-
-
-@dataclass(frozen=True)
-class _Window:
-    """A mask, cut to the box that it fills."""
-
-    box: tuple[slice, slice]
-    alpha: np.ndarray | None  # float32; None: 1 everywhere
-    inside: np.ndarray  # bool
-
-    def level(self, change: np.ndarray, local: bool) -> float:
-        """The MSE in dB that a change ``[3, H, W]`` makes through it, inside or of the image."""
-        seen = change[:, *self.box]
-        squares = np.square(seen if self.alpha is None else np.rint(self.alpha * seen)).sum(0)
-        if local:
-            return _decibels(float(squares[self.inside].mean()) / 3)
-        return _decibels(float(squares.sum()) / change.size)
-
-
-def _window(wanted: Wanted, mask: str | None) -> _Window:
-    alpha = Recipe(wanted.content, (Damage(wanted.type, 1.0, mask=mask),)).alpha()
-    assert alpha is not None
-    box = tuple(
-        slice(int(hit[0]), int(hit[-1]) + 1)
-        for hit in (np.flatnonzero(alpha.any(axis)) for axis in (1, 0))
-    )
-    cut = alpha[box]
-    return _Window((box[0], box[1]), None if cut.all() and (cut == 1).all() else cut, cut >= 0.5)
-
-
-# Both kinds of ladder of a content ask for the same severities first.
-@lru_cache(maxsize=32)
-def _change(content: Content, type: str, severity: float, seed: int) -> np.ndarray:
-    """What a damage adds to the whole image, ``float32 [3, H, W]`` in levels."""
-    decoded = Recipe(content, (Damage(type, severity, seed=seed),)).load(DecodePolicy())
-    if not isinstance(decoded, Decoded):
-        raise ValueError(decoded.reason)
-    return decoded.image.numpy().astype(np.float32) - pristine(content).numpy()
-
-
-def _decibels(mse: float) -> float:
-    return max(_LOWEST, 10 * math.log10(mse)) if mse > 0 else _LOWEST

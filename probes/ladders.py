@@ -15,8 +15,9 @@ from scipy.ndimage import binary_dilation
 from harness.canonical import digest
 from harness.sample import Damage, Sample
 
-from .calibration import Found, Wanted
+from .calibration import Found
 from .contents import Content
+from .damage_curve import Wanted
 from .design import Design
 from .mask_shapes import Placement, Shape, rank_field
 from .masks import MaskRecipe, area_met

@@ -26,7 +26,6 @@ from harness.store import Output
 if TYPE_CHECKING:
     import pandas as pd
 
-
 _EDGES = ("part", "feather")  # of a mask: what a band or a complement has otherwise
 
 
@@ -97,9 +96,7 @@ def _key(content: str, damage: Damage) -> str:
 
 def _place(content: str, damage: Damage) -> str:
     """Equal for damage in one mask, of whatever part of it and with whatever edge."""
-    mask = {
-        k: v for k, v in json.loads(damage.mask or "{}").items() if k not in ("part", "feather")
-    }
+    mask = {k: v for k, v in json.loads(damage.mask or "{}").items() if k not in _EDGES}
     return canonical_json([content, damage.type, damage.severity, damage.seed, mask])
 
 

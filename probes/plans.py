@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import combinations, count
+from itertools import count
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from harness.canonical import digest
 
+from .dealing import by_turns, levels_dealt
 from .design import SHARED, Design
 from .mask_shapes import Placement, Shape
 
@@ -165,13 +165,13 @@ def _dealt(
     sizes = np.full(len(design.types), share)
     sizes[rng.permutation(len(design.types))[:extra]] += 1
     types = np.repeat(np.arange(len(design.types)), sizes)
-    content = _levels(types, rng.permutation(len(contents)), [], rng)
-    pairs = _by_turns(design.severities, design.severities_per_mask)
+    content = levels_dealt(types, rng.permutation(len(contents)), [], rng)
+    pairs = by_turns(design.severities, design.severities_per_mask)
     both = types * len(contents) + content
-    severity = _levels(types, np.arange(len(pairs)), [content, both], rng)
+    severity = levels_dealt(types, np.arange(len(pairs)), [content, both], rng)
     chosen = [content, severity]
     for levels in (design.shapes, design.placements, design.feathers):
-        chosen.append(_levels(types, rng.permutation(len(levels)), chosen, rng))
+        chosen.append(levels_dealt(types, rng.permutation(len(levels)), chosen, rng))
     seen: Counter[int] = Counter()
     ladders = []
     for i, (c, s, shape, placement, feather) in enumerate(zip(*chosen, strict=True)):
@@ -183,46 +183,6 @@ def _dealt(
         severities = pairs[s] if kind == "plain" else (None,)
         ladders += [replace(ladder, severity=each) for each in severities]
     return ladders
-
-
-def _levels(
-    types: np.ndarray, levels: np.ndarray, chosen: Sequence[np.ndarray], rng: np.random.Generator
-) -> np.ndarray:
-    """A level for every row of ``types`` (sorted), as ``int [N]``.
-
-    Dealt in turn, levels are even over all rows and within a type; a type's rows share theirs
-    so that each occurs least with the levels in ``chosen`` (each ``int [N]``) that it has met.
-    """
-    turns = np.arange(len(types))
-    if np.bincount(types).max(initial=0) < len(levels):
-        # Each round starts one level later; types that met few would fall apart in groups else.
-        turns += turns // len(levels)
-    dealt = levels[turns % len(levels)]
-    met = [np.zeros((each.max(initial=0) + 1, len(levels))) for each in chosen]
-    found = np.empty_like(dealt)
-    for type in np.unique(types):
-        rows = np.flatnonzero(types == type)
-        cost = rng.random((len(rows), len(rows))) / 2  # ties fall by chance
-        for table, each in zip(met, chosen, strict=True):
-            cost += table[each[rows]][:, dealt[rows]]
-        taken, given = linear_sum_assignment(cost)
-        found[rows[taken]] = dealt[rows][given]
-        for table, each in zip(met, chosen, strict=True):
-            np.add.at(table, (each[rows], found[rows]), 1)
-    return found
-
-
-def _by_turns(severities: Sequence[int], size: int) -> list[tuple[int, ...]]:
-    """All combinations, ordered so that each severity occurs equally often along the way."""
-    left, seen = list(combinations(severities, size)), Counter[int]()
-    ordered: list[tuple[int, ...]] = []
-    while left:
-        # Of those whose severities came up least, the widest: more is learned from it.
-        best = min(left, key=lambda c: (sorted(seen[s] for s in c)[::-1], c[0] - c[-1], c))
-        left.remove(best)
-        ordered.append(best)
-        seen.update(best)
-    return ordered
 
 
 def _spread(candidates: Sequence[Ladder], number: int, rng: np.random.Generator) -> list[Ladder]:

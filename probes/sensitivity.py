@@ -202,7 +202,3 @@ def _row(
 def _area(probe: Sample) -> Fraction:
     """The area asked, as the fraction that prints as 1/64 … 1."""
     return Fraction(probe.damages[0].area_asked).limit_denominator(4096)
-
-
-def _kind(probe: Sample) -> tuple[str, str, float | None]:
-    return probe.content, probe.damages[0].type, probe.damages[0].severity

@@ -10,9 +10,10 @@ from skimage.metrics import mean_squared_error, peak_signal_noise_ratio
 
 from harness.images import Decoded, DecodePolicy
 from harness.sample import Damage
-from probes import calibration
-from probes.calibration import Wanted, calibrated
+from probes import damage_curve
+from probes.calibration import calibrated
 from probes.contents import Content, folder
+from probes.damage_curve import Wanted
 from probes.design import DESIGN
 from probes.masks import MaskRecipe
 from probes.render import Recipe, mask_json, pristine
@@ -130,7 +131,7 @@ def test_results_are_remembered_and_the_same_for_any_number_of_workers(
     def never(*_: object) -> None:
         raise AssertionError("rendered again")
 
-    monkeypatch.setattr(calibration, "_change", never)
+    monkeypatch.setattr(damage_curve, "_change", never)
     assert calibrated(wanted, DESIGN, workers=1) == alone
     with pytest.raises(AssertionError, match="rendered again"):
         calibrated(wanted, replace(DESIGN, damage_tolerance=0.3), workers=1)
@@ -143,9 +144,9 @@ def test_few_renderings_suffice(
     contents: tuple[Content, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered = []
-    add = calibration._Curve.add
+    add = damage_curve.Curve.add
     monkeypatch.setattr(
-        calibration._Curve, "add", lambda self, s: (rendered.append(s), add(self, s))[1]
+        damage_curve.Curve, "add", lambda self, s: (rendered.append(s), add(self, s))[1]
     )
     wanted = _wanted("equal-damage", contents[0], "gaussian-blur")
     calibrated([wanted], DESIGN, workers=1)

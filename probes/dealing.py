@@ -1,0 +1,50 @@
+"""Levels dealt like cards, so that every one occurs as often as any other, alone and in pairs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+
+def levels_dealt(
+    types: np.ndarray, levels: np.ndarray, chosen: Sequence[np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
+    """A level for every row of ``types`` (sorted), as ``int [N]``.
+
+    Dealt in turn, levels are even over all rows and within a type; a type's rows share theirs
+    so that each occurs least with the levels in ``chosen`` (each ``int [N]``) that it has met.
+    """
+    turns = np.arange(len(types))
+    if np.bincount(types).max(initial=0) < len(levels):
+        # Each round starts one level later; types that met few would fall apart in groups else.
+        turns += turns // len(levels)
+    dealt = levels[turns % len(levels)]
+    met = [np.zeros((each.max(initial=0) + 1, len(levels))) for each in chosen]
+    found = np.empty_like(dealt)
+    for type in np.unique(types):
+        rows = np.flatnonzero(types == type)
+        cost = rng.random((len(rows), len(rows))) / 2  # ties fall by chance
+        for table, each in zip(met, chosen, strict=True):
+            cost += table[each[rows]][:, dealt[rows]]
+        taken, given = linear_sum_assignment(cost)
+        found[rows[taken]] = dealt[rows][given]
+        for table, each in zip(met, chosen, strict=True):
+            np.add.at(table, (each[rows], found[rows]), 1)
+    return found
+
+
+def by_turns(severities: Sequence[int], size: int) -> list[tuple[int, ...]]:
+    """All combinations, ordered so that each severity occurs equally often along the way."""
+    left, seen = list(combinations(severities, size)), Counter[int]()
+    ordered: list[tuple[int, ...]] = []
+    while left:
+        # Of those whose severities came up least, the widest: more is learned from it.
+        best = min(left, key=lambda c: (sorted(seen[s] for s in c)[::-1], c[0] - c[-1], c))
+        left.remove(best)
+        ordered.append(best)
+        seen.update(best)
+    return ordered
