@@ -193,7 +193,7 @@ def milliseconds(run: Callable[..., object], *arguments: object) -> float:
 
 
 def ours(image: torch.Tensor, name: str) -> torch.Tensor:
-    return degrade(image, name, 3, seeded(0, "astronaut", name, 3))
+    return degrade(image, name, 3, seeded(0, "astronaut", name))
 
 
 def theirs(pixels: Array, name: str) -> Image.Image:

@@ -20,7 +20,7 @@ _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 def _dither(image: torch.Tensor, content: str, seed: int) -> torch.Tensor:
     """Each value one level up, one down or kept, at random; clipped to 0 … 255."""
-    rng = seeded(seed, content, "dither", 0)
+    rng = seeded(seed, content, "dither")
     steps = torch.randint(-1, 2, image.shape, generator=rng, dtype=torch.int16)
     return (image + steps).clamp_(0, 255).byte()
 

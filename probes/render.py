@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.images import Decoded, DecodePolicy, Failure
 
 # Raise it whenever any rendered pixel changes; a test holds golden pixels to it.
-VERSION = "1"
+VERSION = "2"
 # Libraries that take part in rendering beside those that every cell key holds.
 REQUIRES = ("kornia", "scipy")
 
@@ -34,8 +34,9 @@ class Recipe:
     """A source that renders ``content`` with ``damages``, one after another.
 
     Each damage is computed on the whole image as it is then, and composited through its mask.
-    What is drawn depends on (seed, content, type, severity, order) alone, never on the mask:
-    all areas of one damage show parts of the same damaged frame. A damage may be a harmless
+    What is drawn depends on (seed, content, type, order) alone, never on the mask or the
+    severity: all areas of one damage show parts of the same damaged frame, and its severities
+    the same noise. A damage may be a harmless
     change (``harmless.HARMLESS``), which has no severity.
 
     With ``control="two-draws"`` there are two damages, both computed on the pristine image: the
@@ -131,7 +132,7 @@ def _damaged(image: torch.Tensor, content: Content, damage: Damage) -> torch.Ten
     if damage.type in HARMLESS:
         return change(image, damage.type, content.id, damage.seed)
     assert damage.severity is not None
-    rng = seeded(damage.seed, content.id, damage.type, damage.severity, damage.order)
+    rng = seeded(damage.seed, content.id, damage.type, damage.order)
     return degrade(image, damage.type, damage.severity, rng)
 
 

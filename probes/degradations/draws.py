@@ -11,19 +11,17 @@ Rngs = Sequence[torch.Generator] | torch.Generator
 """One CPU generator per image, or a single generator (on the images' device) for the batch."""
 
 
-def seeded(
-    seed: int, content: str, type: str, severity: float, replicate: int = 0
-) -> torch.Generator:
-    """CPU generator fixed by what is damaged and how, and by nothing else.
+def seeded(seed: int, content: str, type: str, replicate: int = 0) -> torch.Generator:
+    """CPU generator fixed by what is damaged, and by nothing else.
 
-    The seed is the first 64 bits of SHA-256 of the canonical JSON of the arguments, so a mask,
-    its area and the place in a batch change no draw, and severities 2 and 2.0 are the same.
+    The seed is the first 64 bits of SHA-256 of the canonical JSON of the arguments, so neither a
+    mask, its area, the severity nor the place in a batch changes a draw: the noise field, angle
+    or sign of one damage is the same at all severities, which differ in strength alone.
     """
     recipe = {
         "seed": int(seed),
         "content": content,
         "type": type,
-        "severity": float(severity),
         "replicate": int(replicate),
     }
     return torch.Generator().manual_seed(int(digest(recipe)[:16], 16))
