@@ -3,8 +3,8 @@
 *Equal damage*: the same PSNR inside the mask at every area and content of a type, that of the
 full frame at ``Design.target_severity`` (median over the type's contents). *Equal energy*: the
 same MSE of the whole image at every area of a ladder, such that most of its areas reach it
-(the largest such, if several do). A severity changes what a stochastic type draws, too, and
-some types have few levels: what no severity reaches within the tolerance says so.
+(the largest such, if several do). Some types have few levels: what no severity reaches
+within the tolerance says so.
 """
 
 from __future__ import annotations

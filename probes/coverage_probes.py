@@ -58,17 +58,6 @@ def coverage_probes(sizes: str = "512x384", block: int = BLOCK, seed: int = 0) -
     )
 
 
-def coverages(
-    dataset: Dataset, output: Output, model: str, operation: str
-) -> dict[tuple[int, int], Coverage]:
-    """The coverage at each size (width, height), from a model's output for ``dataset``.
-
-    A size that ``outcomes`` gives a reason for is left out.
-    """
-    found = outcomes(dataset, output, model, operation)
-    return {size: at for size, at in found.items() if isinstance(at, Coverage)}
-
-
 def outcomes(
     dataset: Dataset, output: Output, model: str, operation: str
 ) -> dict[tuple[int, int], Coverage | str]:

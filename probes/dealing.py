@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
+from math import gcd
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -19,11 +20,14 @@ def levels_dealt(
     so that each occurs least with the levels in ``chosen`` (each ``int [N]``) that it has met.
     """
     turns = np.arange(len(types))
-    if np.bincount(types).max(initial=0) < len(levels):
-        # Each round starts one level later; types that met few would fall apart in groups else.
-        turns += turns // len(levels)
-    dealt = levels[turns % len(levels)]
-    met = [np.zeros((each.max(initial=0) + 1, len(levels))) for each in chosen]
+    n, most = len(levels), np.bincount(types).max(initial=0)
+    if most < n:
+        # Each round starts some levels later, such that no two types always begin at the same
+        # few levels: types would else fall apart in groups, whose levels never meet.
+        later = next(k for k in range(n) if gcd(n - k, most) == 1)
+        turns += later * (turns // n)
+    dealt = levels[turns % n]
+    met = [np.zeros((each.max(initial=0) + 1, n)) for each in chosen]
     found = np.empty_like(dealt)
     for type in np.unique(types):
         rows = np.flatnonzero(types == type)

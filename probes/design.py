@@ -17,7 +17,7 @@ from .harmless import HARMLESS
 from .mask_shapes import PLACEMENTS, SHAPES, Placement, Shape
 
 # Raise it whenever a plan or a sample that is made from the same design changes.
-VERSION = "1"
+VERSION = "2"
 
 
 @dataclass(frozen=True)

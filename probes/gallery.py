@@ -77,14 +77,21 @@ def _draw(axes: Axes, sample: Sample, achieved: Achieved | None) -> None:
             ha="center", va="center", fontsize=8, transform=axes.transAxes,
         )  # fmt: skip
         return
-    psnr = "" if achieved is None else f"\nlocal PSNR {achieved.local_psnr:.1f} dB"
-    axes.set_title(f"{share}, severity {severity:.3g}{psnr}", fontsize=8)
+    axes.set_title(f"{share}, severity {severity:.3g}{_did(achieved)}", fontsize=8)
     axes.imshow(decoded.image.permute(1, 2, 0).numpy())
     masks = _masks(sample)
     for mask in masks:
         _outline(axes, mask)
     if len(masks) == 1:
         _magnify(axes, decoded.image, masks[0])
+
+
+def _did(achieved: Achieved | None) -> str:
+    if achieved is None:
+        return ""
+    if achieved.mse == 0:
+        return "\nalters no pixel here"
+    return f"\nlocal PSNR {achieved.local_psnr:.1f} dB"
 
 
 def _masks(sample: Sample) -> list[np.ndarray]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.protocols.agreement import join
 from harness.protocols.base import Measure
 from harness.sample import Sample
 
 from .coverage import Coverage, seen_share
+from .measure_rows import of_rates, of_table, subset_of
 from .measures.detection import detection_rates, detections
 from .measures.null import is_null
 from .measures.over_contents import SHARE, mean, summarize
-from .sensitivity_rows import of_rates, of_table, subset_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,21 +23,33 @@ LEAST = 0.9  # of the damaged pixels, for a probe that counts as seen
 
 
 def seen_shares(
-    probes: Iterable[Sample], coverages: Mapping[tuple[int, int], Coverage]
+    probes: Iterable[Sample], coverages: Mapping[tuple[int, int], Coverage | str]
 ) -> dict[str, float]:
-    """By id |mask ∩ coverage| / |mask|, of the probes whose size was measured."""
+    """By id |mask ∩ coverage| / |mask|, of the probes whose size has a coverage."""
     found = {}
     for probe in probes:
         alpha = probe.source.alpha()
         if alpha is None or not (alpha >= 0.5).any():
             continue
-        if (at := coverages.get((alpha.shape[1], alpha.shape[0]))) is not None:
+        at = coverages.get((alpha.shape[1], alpha.shape[0]))
+        if isinstance(at, Coverage):
             found[probe.id] = seen_share(at, alpha)
     return found
 
 
-def rows(table: pd.DataFrame, shares: Mapping[str, float], seed: int) -> Iterator[Measure]:
-    """By area the share of damage in view, and the detection of damage that is (at least 0.9)."""
+def rows(
+    table: pd.DataFrame, shares: Mapping[str, float], seed: int, lacking: str | None = None
+) -> Iterator[Measure]:
+    """By area the share of damage in view, and the detection of damage that is (at least 0.9).
+
+    ``lacking`` says why the coverage of some size is not known, or None: every row tells it.
+    """
+    for row in _rows(table, shares, seed):
+        told = None if row.value is None and lacking else row.reason
+        yield replace(row, reason=join(told, lacking))
+
+
+def _rows(table: pd.DataFrame, shares: Mapping[str, float], seed: int) -> Iterator[Measure]:
     plain = table[(table["role"] == "probe") & (table["ladder"] == "plain") & (table["n"] == 1)]
     plain = plain[plain["visible"] != "no"]
     plain = plain.assign(share=plain["id"].map(shares).astype(float))

@@ -1,16 +1,11 @@
-"""The samples of one ladder of a plan: its masks, its damages, and what has no mask or severity."""
+"""The samples of one ladder of a plan: its damages, and what has no mask or severity."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
-from itertools import product
 from typing import TYPE_CHECKING, Literal
-
-import numpy as np
-from scipy.ndimage import binary_dilation
 
 from harness.canonical import digest
 from harness.sample import Damage, Sample
@@ -19,18 +14,14 @@ from .calibration import Found
 from .contents import Content
 from .damage_curve import Wanted
 from .design import Design
-from .mask_shapes import Placement, Shape, rank_field
-from .masks import MaskRecipe, area_met
+from .ladder_masks import mask_of, room_elsewhere, share_met
 from .plans import Ladder
-from .render import Recipe, mask_json, pristine
+from .render import Recipe, mask_json
 
 if TYPE_CHECKING:
-    from harness.images import Decoded, DecodePolicy, Failure
+    import numpy as np
 
-_BLOCKS = 48  # on the longer side: the grid on which room for another mask is looked for
-_COMPACT: tuple[Shape, ...] = ("cell", "rectangle", "ellipse")
-_ANCHORS: tuple[Placement, ...] = ("corner", "edge", "center")
-_DRAWS = 4  # of each shape and anchor
+    from harness.images import Decoded, DecodePolicy, Failure
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,7 @@ class Unreachable:
 def wanted(ladder: Ladder, content: Content, design: Design, seed: int) -> Wanted:
     """What is to be calibrated for an equal-damage or equal-energy ladder."""
     assert ladder.kind != "plain"
-    recipes = (_mask(ladder, area, seed) for area in ladder.areas(design))
+    recipes = (mask_of(ladder, area, seed) for area in ladder.areas(design))
     masks = tuple(None if recipe is None else mask_json(recipe) for recipe in recipes)
     return Wanted(ladder.kind, content, ladder.type, masks, seed)
 
@@ -68,7 +59,7 @@ def probes(
     also where the damage is in the mask's band or in its complement.
     """
     areas = ladder.areas(design)
-    elsewhere = _elsewhere(ladder, content, areas, seed) if ladder.others else {}
+    elsewhere = room_elsewhere(ladder, content, areas, seed) if ladder.others else {}
     for i, area in enumerate(areas):
         severity = ladder.severity if found is None else found.severities[i]
         reason = None if found is None else found.reasons[i]
@@ -76,7 +67,7 @@ def probes(
         for order, type in enumerate(ladder.others, start=1):
             if area in elsewhere:
                 recipe = elsewhere[area][order - 1]
-                met = _met(content, recipe)
+                met = share_met(content, recipe)
                 mask, feather = mask_json(recipe), recipe.feather
             else:
                 reason = f"co-occurrence: no room for {1 + len(ladder.others)} masks of {area}"
@@ -113,6 +104,8 @@ def _facts(
         facts["control"] = ladder.control
     if found is not None:
         facts["target"] = found.target
+        # Of a ladder with gaps, what is compared along areas is not the same probes at each.
+        facts["complete"] = "no" if None in found.severities else "yes"
     return tuple(facts.items())
 
 
@@ -124,106 +117,16 @@ def _name(ladder: Ladder, area: Fraction) -> str:
     return "/".join([ladder.content, ladder.type, what, *level, mask, where])
 
 
-def _mask(ladder: Ladder, area: Fraction, seed: int) -> MaskRecipe | None:
-    """The ladder's mask at an area; None for the whole image."""
-    if area == 1:
-        return None
-    return MaskRecipe(
-        ladder.shape,
-        float(area),
-        0.0 if ladder.control == "band" else ladder.feather,
-        ladder.placement,
-        ladder.control if ladder.control in ("band", "complement") else "inside",
-        # Alike for all areas, severities and kinds: nested, and comparable at a fixed mask.
-        int(digest([seed, ladder.content, ladder.type, ladder.mask])[:8], 16),
-    )
-
-
 def _damage(
     ladder: Ladder, content: Content, area: Fraction, severity: float | None, seed: int
 ) -> Damage:
     """The ladder's own damage at an area."""
-    recipe = _mask(ladder, area, seed)
+    recipe = mask_of(ladder, area, seed)
     if recipe is None:
         return Damage(ladder.type, severity, seed=seed)
     return Damage(
         *(ladder.type, severity, mask_json(recipe), float(area)),
-        area_met=_met(content, recipe),
+        area_met=share_met(content, recipe),
         feather=recipe.feather,
         seed=seed,
     )
-
-
-def _met(content: Content, recipe: MaskRecipe) -> float:
-    """The share of pixels that a mask covers."""
-    if recipe.part == "band":
-        return area_met(_alpha(content, recipe))
-    height, width = pristine(content).shape[1:]
-    covered = max(1, round(recipe.area * height * width)) / (height * width)
-    return 1 - covered if recipe.part == "complement" else covered
-
-
-def _alpha(content: Content, recipe: MaskRecipe) -> np.ndarray:
-    damage = Damage("", None, mask=mask_json(recipe))
-    found = Recipe(content, (damage,)).alpha()
-    assert found is not None
-    return found
-
-
-def _elsewhere(
-    ladder: Ladder, content: Content, areas: tuple[Fraction, ...], seed: int
-) -> dict[Fraction, tuple[MaskRecipe, ...]]:
-    """Masks for the other damages that touch neither the ladder's own nor each other.
-
-    They are nested over areas and compact, whatever its own shape is, and lie where there is
-    room for the largest of ``areas`` that has any; an area without room is left out.
-    """
-    height, width = pristine(content).shape[1:]
-    rows, columns = (max(1, round(_BLOCKS * side / max(height, width))) for side in (height, width))
-    candidates = _candidates(content.id, rows, columns, seed)
-    start = int(digest([ladder.type, ladder.mask])[:8], 16) % len(candidates)
-    for area in reversed(areas):
-        own = _mask(ladder, area, seed)
-        assert own is not None
-        taken = _blocks(_alpha(content, own) > 0, rows, columns)
-        chosen = []
-        for mask, ranked in candidates[start:] + candidates[:start]:
-            covered = np.zeros(rows * columns, bool)
-            covered[ranked[: max(1, round(area * covered.size))]] = True
-            # One block more on every side: room for feathers, and for what the grid rounds off.
-            around = binary_dilation(covered.reshape(rows, columns), np.ones((3, 3)))
-            if not (around & taken).any():
-                chosen.append(mask)
-                taken |= around
-            if len(chosen) == len(ladder.others):
-                return {
-                    fitting: tuple(
-                        replace(mask, area=float(fitting), feather=ladder.feather)
-                        for mask in chosen
-                    )
-                    for fitting in areas
-                    if fitting <= area
-                }
-    return {}
-
-
-@lru_cache(maxsize=8)
-def _candidates(
-    content: str, rows: int, columns: int, seed: int
-) -> tuple[tuple[MaskRecipe, np.ndarray], ...]:
-    """Places for masks, drawn by content, each with the blocks of a grid in its order."""
-    found = []
-    for anchor, (shape, placement) in enumerate(product(_COMPACT * _DRAWS, _ANCHORS)):
-        drawn = int(digest([seed, content, anchor])[:8], 16)
-        field = rank_field(shape, placement, drawn, rows, columns)
-        mask = MaskRecipe(shape, 1.0, placement=placement, seed=drawn)
-        found.append((mask, np.argsort(field, axis=None, kind="stable")))
-    return tuple(found)
-
-
-def _blocks(mask: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """The blocks of a grid that a mask touches, ``bool [rows, columns]``."""
-    for axis, parts in enumerate((rows, columns)):
-        starts = np.arange(parts) * mask.shape[axis] // parts
-        mask = np.logical_or.reduceat(mask, starts, axis=axis)
-    return mask

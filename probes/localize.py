@@ -2,14 +2,15 @@
 
 Two readings, which are two questions. *Appearance* (``auroc``, ``ap`` …), from a quality map:
 where does the probe look bad, by itself? A scene that is dark or smooth somewhere competes with
-the damage. *Change* (``change_auroc`` …), from a distortion map: where does the probe differ from
-its pristine image, for better or worse? See ``measures.localization`` for the measures.
+the damage. *Change* (``change_auroc`` …), from a distortion map: where does the probe look worse
+than its pristine image? A map that changes inside the mask alone, up or down at random, has 0.5
+for AUROC, but more than chance for the others. Quality maps alone are read so as ``change:NAME``.
 
 Chance is 0.5 for AUROC, ``mask_share`` for AP, and ``pointing_chance`` for the pointing game;
 flagging every pixel has the IoU ``mask_share``. ``iou`` is at one threshold for all probes, chosen
 on the other contents; ``iou_oracle`` at the best one for each image, which nobody knows. Only
-visible, plain probes with damage to a part of the image count; rows of several damages, whose
-mask is the union, are apart (``damages=2``). Means are over contents, each weighing the same.
+visible, plain probes of damage to a part count, those of several damages (the union of their
+masks) apart: ``damages=2``. Means are over contents, each weighing the same.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def _appearance(maps: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 
 def _change(maps: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Where any channel is away from 0.5, to either side: what changed may also please."""
-    return _statistics(np.abs(maps - np.float32(0.5)).max(axis=0), alpha)[None]
+    """Where any channel says that the probe has more damage; where it has less comes last."""
+    return _statistics(maps.max(axis=0), alpha)[None]
 
 
 def _statistics(damage: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
@@ -60,7 +61,7 @@ def _statistics(damage: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 
 APPEARANCE = Reducer("localize@1", _STATISTICS, _appearance, ("scipy",))
-CHANGE = Reducer("localize-change@1", _STATISTICS, _change, ("scipy",))
+CHANGE = Reducer("localize-change@2", _STATISTICS, _change, ("scipy",))
 # What each metric's name begins with.
 _READINGS = {
     Need("quality_map", reducer=APPEARANCE.name): "",
@@ -190,7 +191,7 @@ def _subsets(probes: list[Sample]) -> dict[str, list[Sample]]:
 
 LOCALIZATION = Protocol(
     name="localization",
-    version="1",
+    version="2",
     summary="whether maps find the damaged part: pixel AUROC, AP, IoU, pointing game",
     headline="auroc",
     needs=_needs,

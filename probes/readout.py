@@ -8,6 +8,11 @@ and whether the image is *damaged* at all (``damaged_auroc``; clean are pristine
 harmless changes). Spatial tokens are no part of what an adapter gives, so location is read from
 pooled features alone.
 
+*FR scores* are read as well, without the reference: PSNR of the whole image (``fr_psnr_srcc``)
+and mean SSIM of luma inside the mask (``fr_local_ssim_srcc``), both measured when a probe was
+made; from the latter the SSIM of a whole image cannot be had, whose windows cross the mask's edge.
+Of damaged images alone: the PSNR of a pristine image is infinite.
+
 ``regime`` is what the heads learned from: uniform (damage of the full frame), localized, mixed,
 or mixed without the type (leave-one-type-out) or the shape of mask (leave-one-shape-out) that
 they are asked about. A regime without an area is asked about all localized damages, or, of log₂
@@ -72,7 +77,7 @@ def _evaluate(inputs: Inputs) -> list[Measure]:
     }
     return [
         replace(row, split=split, reason=join(row.reason, found.remark if row.n_failed else None))
-        for row in rows(table, everywhere, inputs.seed)
+        for row in rows(table, everywhere, len(folds), inputs.seed)
     ]
 
 
@@ -97,7 +102,7 @@ def _impossible(found: Usable) -> str | None:
 
 REPRESENTATION = Protocol(
     name="representation",
-    version="1",
+    version="2",
     summary="what linear heads read from features of damage: type, severity, area, location",
     headline="type_map",
     needs=_needs,

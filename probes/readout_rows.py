@@ -13,11 +13,12 @@ from harness.protocols.agreement import join
 from harness.protocols.base import Measure, word
 from harness.protocols.intervals import few_contents
 
-from .measures.decoding import auroc, r_squared, type_map
+from .measures.decoding import auroc, r_squared, rank_correlation, type_map
 from .measures.over_contents import Estimate
 from .measures.representation import Reading
 from .readout_trainings import (
     FACTORS,
+    FR_SCORES,
     FRACTIONS,
     REGIMES,
     REPEATS,
@@ -30,9 +31,9 @@ from .readout_trainings import (
 Readings = Mapping[tuple[str, str], Reading]  # by training and target
 
 
-def rows(table: pd.DataFrame, readings: Readings, seed: int) -> Iterator[Measure]:
+def rows(table: pd.DataFrame, readings: Readings, folds: int, seed: int) -> Iterator[Measure]:
     """Rows of all regimes and fractions; rows of readings are those of ``table``."""
-    reader = _Reader(table)
+    reader = _Reader(table, folds)
     found = dict(readings)
     for target in ("damaged", "log_area"):
         found["mixed", target] = readings[WITHOUT, target].columns([0])
@@ -63,7 +64,8 @@ def rows(table: pd.DataFrame, readings: Readings, seed: int) -> Iterator[Measure
 class _Reader:
     """The truth of every image, and how predictions are held against it."""
 
-    def __init__(self, table: pd.DataFrame) -> None:
+    def __init__(self, table: pd.DataFrame, folds: int) -> None:
+        self.folds = folds
         self.table, self.contents = table, table["content"].to_numpy(str)
         self.damaged = table["damaged"].to_numpy()
         self.n, self.area = table["n"].to_numpy(), table["area"].to_numpy()
@@ -92,16 +94,20 @@ class _Reader:
         """The metrics of a reading on a cell; clean images are those of its contents."""
         contents, scores = self.contents[cell], reading.values - reading.means
         if target == "type":
-            each = type_map(self._present[cell], scores[cell], contents, seed)
+            each = type_map(self._present[cell], scores[cell], contents, self.folds, seed)
             return {f"type_{name}": estimate for name, estimate in each.items()}
         if target == "damaged":
             asked = cell | (~self.damaged & np.isin(self.contents, contents))
-            found = auroc(self.damaged[asked], scores[asked], self.contents[asked], seed)
-            return {"damaged_auroc": found}
+            truth, names = self.damaged[asked], self.contents[asked]
+            return {"damaged_auroc": auroc(truth, scores[asked], names, self.folds, seed)}
+        if target in FR_SCORES:
+            truth = self.table[target].to_numpy()[cell]
+            found = rank_correlation(truth, scores[cell, 0], contents, self.folds, seed)
+            return {f"{target}_srcc": found}
         columns = ["x", "y"] if target == "location" else [target]
         truth = self.table[columns].to_numpy(np.float64)
         values, means = (np.broadcast_to(v, truth.shape) for v in (reading.values, reading.means))
-        found = r_squared(truth[cell], values[cell], means[cell], contents, seed)
+        found = r_squared(truth[cell], values[cell], means[cell], contents, self.folds, seed)
         return {f"{target}_r2": found}
 
 

@@ -3,8 +3,9 @@
 Columns: id (the table is sorted by it), content, damaged (bool; pristine images and harmless
 changes are clean), n (number of damages, 0 if clean), type (joined by "+", "" if clean), shape (of
 the masks that it was made with, each once, joined by "+"; "" without), area (of the first damage
-as asked, 0 if clean), log_area (log₂ of the sum over damages), severity and local_psnr (dB), x and
-y (centroid of the mask of a single damage, relative to the image). NaN where it does not apply.
+as asked, 0 if clean), log_area (log₂ of the sum over damages), severity and local_psnr (dB),
+fr_psnr (dB, of the whole image) and fr_local_ssim (inside the mask), x and y (centroid of the mask
+of a single damage, relative to the image). NaN where it does not apply.
 """
 
 from __future__ import annotations
@@ -43,23 +44,28 @@ def table_of(samples: list[Sample]) -> pd.DataFrame:
 
 _COLUMNS = (
     *("id", "content", "damaged", "n", "type", "shape", "area", "log_area"),
-    *("severity", "local_psnr", "x", "y"),
+    *("severity", "local_psnr", "fr_psnr", "fr_local_ssim", "x", "y"),
 )
 
 
 def _row(sample: Sample, centroid: tuple[float, float]) -> tuple[Any, ...]:
     if not _damaged(sample):
-        return (sample.id, sample.content, False, 0, "", "", 0.0, *(math.nan,) * 5)
+        return (sample.id, sample.content, False, 0, "", "", 0.0, *(math.nan,) * 7)
     masks = [json.loads(damage.mask) for damage in sample.damages if damage.mask]
     severity = sample.damages[0].severity if len(sample.damages) == 1 else None
-    psnr = sample.fact("local_psnr")
+    local_psnr, local_ssim, mse = (
+        math.nan if fact is None else float(fact)
+        for fact in map(sample.fact, ("local_psnr", "local_ssim", "mse"))
+    )
     return (
         *(sample.id, sample.content, True, len(sample.damages), sample.distortion),
         "+".join(sorted({mask["shape"] for mask in masks})),
         sample.damages[0].area_asked,
         math.log2(sum(damage.area_asked for damage in sample.damages)),
         math.nan if severity is None else severity,
-        math.nan if psnr is None else float(psnr),
+        local_psnr,
+        10 * math.log10(255**2 / mse) if mse > 0 else math.nan,  # infinite if nothing changed
+        local_ssim,
         *centroid,
     )
 

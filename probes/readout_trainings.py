@@ -14,7 +14,8 @@ from .measures.representation import Target, Training
 FRACTIONS = (0.01, 0.05, 0.10, 0.25)
 REPEATS = 5
 
-_ON_DAMAGE = ("type", "severity", "local_psnr", "damaged")
+FR_SCORES = ("fr_psnr", "fr_local_ssim")
+_ON_DAMAGE = ("type", "severity", "local_psnr", *FR_SCORES, "damaged")
 _OF_FRACTIONS = ("type", "damaged", "log_area")
 REGIMES = {
     "uniform": _ON_DAMAGE,
@@ -66,7 +67,7 @@ def targets_of(table: pd.DataFrame) -> list[Target]:
     found = [
         Target("type", np.where(damaged > 0, present, np.nan)),
         Target("severity", of("severity"), strata=table["type"].to_numpy(str)),
-        Target("local_psnr", of("local_psnr")),
+        *(Target(name, of(name)) for name in ("local_psnr", *FR_SCORES)),
         Target("log_area", of("log_area")),
         Target("location", of("x", "y")),
         Target("damaged", damaged, balanced=True),

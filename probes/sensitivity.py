@@ -3,9 +3,12 @@
 The response to a probe is (score of the pristine image - score of the probe) / SD, where SD is
 the standard deviation of the model's scores over the pristine images and the full-frame
 probes: it has no unit, and is above 0 where the damage is noticed as worse. Means are over
-contents first, so that each weighs the same. An encoder is read through a ridge head that was
-fitted on the labeled ``head_dataset`` without the content at hand. Detection, thresholds, the
-index and the controls are in ``measures``; they take the images that a set made for them has.
+contents first, so that each weighs the same. An encoder is read through a ridge head fitted on the
+labeled ``head_dataset`` (see ``sensitivity_scores``). Damage that nobody can see counts in means,
+ratios, the index and monotonicity, as leaving it out would keep what shows alone at small areas;
+it cannot be detected. Rows of a type or shape that the model was not trained on, though on others,
+are marked "held out". Detection, thresholds, the index and the controls are in ``measures``; they
+take the images that a set made for them has.
 """
 
 from __future__ import annotations
@@ -19,21 +22,19 @@ import numpy as np
 
 from harness.protocols.agreement import join
 from harness.protocols.base import Inputs, Measure, Need, Protocol, Skip, word
-from harness.protocols.heads import Heads
 from harness.protocols.intervals import Interval, few_contents, mean_interval
 from harness.protocols.metrics import varies
-from harness.protocols.outcomes import Usable, by_image, finite, usable
+from harness.protocols.outcomes import Usable, usable
 from harness.sample import Dataset, Sample
 from harness.store import Output
 
-from . import in_view
-from .coverage_probes import coverages
+from .coverage_probes import outcomes
 from .coverage_protocol import coverage_need
 from .observed import observed
-from .sensitivity_rows import ratio_rows
-from .sensitivity_rows import rows as sensitivity_rows
+from .sensitivity_scores import FEATURES, head_samples, remark, scores_of
+from .trained import held_out, trained
 
-_FEATURES = Need("features")
+_REMARKED = ("response_ratio", "lsi")  # what rests on where scores come from
 
 
 def sensitivity(coverage: str = "") -> Protocol:
@@ -45,7 +46,7 @@ def sensitivity(coverage: str = "") -> Protocol:
     """
     return Protocol(
         name="sensitivity",
-        version="3",
+        version="4",
         summary="which local damage a score notices: response, detection, thresholds, index",
         headline="response",
         needs=partial(_needs, coverage),
@@ -56,7 +57,7 @@ def sensitivity(coverage: str = "") -> Protocol:
 def _needs(coverage: str, operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
     if not dataset.samples or any(not s.damages or s.reference is None for s in dataset.samples):
         return Skip("needs a probe set: every sample with known damage and a reference")
-    probes = plain(dataset.samples)
+    probes = _singles(dataset.samples)
     if all(_area(s) == 1 for s in probes):
         return Skip("needs a probe set: no damage here covers only a part of the image")
     looks = coverage_need(operations, coverage) if coverage else None
@@ -71,13 +72,19 @@ def _needs(coverage: str, operations: frozenset[str], dataset: Dataset) -> tuple
     if "features" in operations:
         if dataset.head_dataset is None:
             return Skip("gives features, and the dataset names no labeled set to fit a head on")
-        return (_FEATURES, Need("features", dataset.head_dataset), *also)
+        return (FEATURES, Need("features", dataset.head_dataset), *also)
     return Skip("gives neither scores nor features")
 
 
 def _evaluate(coverage: str, inputs: Inputs) -> list[Measure]:
-    probes = plain(inputs.dataset.samples)
-    scores, why = _scores(inputs)
+    # Pandas comes with these, and protocols are listed without it.
+    from . import in_view
+    from .sensitivity_rows import ratio_rows, registered_rows
+    from .sensitivity_rows import rows as sensitivity_rows
+
+    probes = _singles(inputs.dataset.samples)
+    scores, why = scores_of(inputs)
+    known = trained(inputs.card, head_samples(inputs))
     responses, spread, undefined = _responses(probes, scores)
     why = why or undefined
     areas = sorted({_area(s) for s in probes})
@@ -93,53 +100,42 @@ def _evaluate(coverage: str, inputs: Inputs) -> list[Measure]:
                 _row("response_ratio", None, usable(here, responses, False), f"area={area}", why)
             )
     if why is None:
-        table = observed(inputs.dataset.samples, scores, spread, inputs.card)
+        table = observed(inputs.dataset.samples, scores, spread, known)
         rows += ratio_rows(table, [area for area in areas if area < 1], inputs.seed)
         rows += sensitivity_rows(table, inputs.seed)
+        if Need("score_pair") in inputs.outputs:
+            rows += registered_rows(table, inputs.seed)
         for need, output in inputs.outputs.items():
             if coverage and need.dataset == coverage:
-                found = coverages(inputs.others[coverage], output, inputs.card.name, need.operation)
-                rows += in_view.rows(table, in_view.seen_shares(probes, found), inputs.seed)
+                found = outcomes(inputs.others[coverage], output, inputs.card.name, need.operation)
+                shares = in_view.seen_shares(plain(probes), found)
+                lacking = next((at for at in found.values() if isinstance(at, str)), None)
+                rows += in_view.rows(table, shares, inputs.seed, lacking)
     per_sample = dict(sorted(zip(scores.ids, scores.values.tolist(), strict=True)))
-    return [replace(row, scores=per_sample) for row in rows]
+    about = remark(inputs, scores)
 
+    def whole(row: Measure) -> Measure:
+        told = about if row.metric in _REMARKED and row.value is not None else None
+        marks = (*row.marks, *held_out(row.subset, known))
+        return replace(row, scores=per_sample, reason=join(row.reason, told), marks=marks)
 
-def _scores(inputs: Inputs) -> tuple[Output, str | None]:
-    """A score of every image, and why no number may be made from them, or None."""
-    if Need("score") in inputs.outputs:
-        return finite(inputs.outputs[Need("score")], "score is"), None
-    if Need("score_pair") in inputs.outputs:
-        output = finite(inputs.outputs[Need("score_pair")], "score is")
-        return by_image(output, inputs.dataset), None
-    head = inputs.dataset.head_dataset
-    assert head is not None  # it was needed
-    features = finite(inputs.outputs[_FEATURES], "features are")
-    output = finite(inputs.outputs[Need("features", head)], "features are")
-    labeled = usable(inputs.others[head].samples, output)
-    if len(set(labeled.contents)) < 3:
-        remark = join("the head needs at least 3 labeled contents", labeled.remark)
-        failures = {**dict.fromkeys(features.ids, "no head"), **features.failures}
-        return Output((), np.empty(0), failures), remark
-    heads = Heads(labeled.values, labeled.labels, labeled.contents)
-    content = {image.id: image.content for image in inputs.dataset.images}
-    contents = np.array([content[name] for name in features.ids])
-    values = np.empty(len(features.ids))
-    for name in sorted(set(contents)):
-        values[contents == name] = heads.without(name).predict(features.values[contents == name])
-    same = not (features.values != features.values[:1, :1]).any()
-    return Output(features.ids, values, features.failures), "features do not vary" if same else None
+    return [whole(row) for row in rows]
 
 
 def plain(samples: Iterable[Sample]) -> list[Sample]:
     """The probes of plain ladders with one damage, that can be seen: neither controls nor
     harmless changes, nor any whose severity was set by what it does."""
+    return [s for s in _singles(samples) if s.fact("visible") != "no"]
+
+
+def _singles(samples: Iterable[Sample]) -> list[Sample]:
+    """``plain`` with what cannot be seen."""
     return [
         s
         for s in samples
         if len(s.damages) == 1
         and s.fact("role") in (None, "probe")
         and s.fact("ladder") in (None, "plain")
-        and s.fact("visible") != "no"
     ]
 
 

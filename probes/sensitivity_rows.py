@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from harness.protocols.agreement import join
 from harness.protocols.base import Measure, word
-from harness.protocols.intervals import few_contents
 
+from .measure_rows import of_fit, of_rates, of_table, subset_of
 from .measures.controls import control_shares, negative_controls
 from .measures.cooccurrence import cooccurrence
-from .measures.detection import (
-    Detections,
-    detection_rates,
-    detections,
-    direction,
-    paired,
-    rates,
-)
+from .measures.detection import detection_rates, detections, direction, paired, rates
 from .measures.monotonicity import monotonicity
-from .measures.null import is_null
-from .measures.response import response_curve, sensitivity_index
-from .measures.threshold import Fit, median_threshold, thresholds
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .measures.null import Null, is_null, null_of
+from .measures.over_contents import mean, summarize
+from .measures.response import LADDER, response_curve, sensitivity_index
+from .measures.threshold import median_threshold, thresholds
 
 _ALONE = "no probe has a partner at area 1"
 # Cells in which detection is counted, beside the areas alone.
-_CELLS = ("type", "severity", "shape", "placement", "seen")
+_CELLS = ("type", "severity", "shape", "placement", "seen", "mask_seen")
+_LADDERS = ["content", *LADDER]
 
 
 def rows(table: pd.DataFrame, seed: int) -> Iterator[Measure]:
@@ -41,8 +35,7 @@ def rows(table: pd.DataFrame, seed: int) -> Iterator[Measure]:
     localized sensitivity, monotonicity, controls and co-occurrence, as far as it has the images
     that each takes."""
     yield from _detection(table, seed)
-    for by in ((), ("type",), ("seen",)):
-        yield from of_table("lsi", sensitivity_index(_told(table, by), seed, by), by)
+    yield from _indices(table, seed)
     for along in ("severity", "area"):
         for by in ((), ("type",)):
             found = monotonicity(table, along, seed, by)
@@ -62,9 +55,11 @@ def ratio_rows(table: pd.DataFrame, areas: Sequence[Fraction], seed: int) -> Ite
         none = Measure("response_ratio", None, 0, 0, 0, subset, reason=_ALONE)
         yield found.get(subset, none)
     yield from _curve(table, seed, ("type",))
-    for kind in sorted({*table["ladder"]} - {"plain", ""}):
-        for measure in _curve(table, seed, (), kind):
-            yield replace(measure, subset=f"ladder={kind} {measure.subset}")
+    for kind, ladders in _calibrated(table):
+        curve = (
+            replace(m, subset=f"ladder={kind} {m.subset}") for m in _curve(table, seed, (), kind)
+        )
+        yield from _of_whole_ladders("response_ratio", ladders[ladders["area"] < 1], curve)
 
 
 def _curve(
@@ -74,8 +69,36 @@ def _curve(
     yield from of_table("response_ratio", curve[curve["area"] < 1], (*by, "area"))
 
 
+def _calibrated(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The probes of each kind of calibrated ladder, with those that cannot reach every area."""
+    probes = table[(table["role"] == "probe") & (table["n"] == 1) & (table["ladder"] != "plain")]
+    for kind, ladders in probes.groupby("ladder"):
+        yield str(kind), ladders
+
+
+def _of_whole_ladders(
+    metric: str, ladders: pd.DataFrame, measures: Iterable[Measure]
+) -> Iterator[Measure]:
+    """``measures`` of the ladders that reach every area, with how many they are, or a reason."""
+    found = {measure.subset: measure for measure in measures}
+    for (kind, area), here in ladders.groupby(["ladder", "area"]):
+        subset = subset_of({"ladder": kind, "area": area})
+        whole = int((here["complete"] != "no").sum())
+        if not whole:
+            why = f"none of {len(here)} ladders can reach every area"
+            yield Measure(metric, None, 0, 0, 0, subset, reason=why)
+        elif subset in found:
+            some = f"{whole} of {len(here)} ladders: those that reach every area"
+            measure = found[subset]
+            told = some if whole < len(here) else None
+            yield replace(measure, reason=join(measure.reason, told))
+
+
 def _detection(table: pd.DataFrame, seed: int) -> Iterator[Measure]:
-    """Nothing for a set without harmless changes: there is no null to hold a change against."""
+    """Nothing for a set without harmless changes: there is no null to hold a change against.
+
+    What nobody sees is left out, but of calibrated ladders, which are counted whole.
+    """
     if not is_null(table).any():
         return
     known = table.dropna(subset=["delta"])
@@ -88,55 +111,93 @@ def _detection(table: pd.DataFrame, seed: int) -> Iterator[Measure]:
     null = table[is_null(table)]
     for by in ((), ("harmless",)):
         yield from detected("false_alarms", null, by)
-    shown = table[(table["role"] == "probe") & (table["n"] == 1) & (table["visible"] != "no")]
-    plain = shown[shown["ladder"] == "plain"]
+    plain = _plain(table)
     yield from detected("detected", plain, ("area",))
     for cell in _CELLS:
         yield from detected("detected", _told(plain, (cell,)), (cell, "area"))
-    yield from detected("detected", shown[shown["ladder"] != "plain"], ("ladder", "area"))
-    yield from detected("band_detected", table[table["control"] == "band"], ("area",))
+    for _, ladders in _calibrated(table):
+        rated = detected("detected", ladders[ladders["complete"] != "no"], ("ladder", "area"))
+        yield from _of_whole_ladders("detected", ladders, rated)
+    bands, filled = _bands(table)
+    yield from detected("band_detected", bands, ("area",))
+    yield from detected("band_partner_detected", filled, ("area",))
     scored = plain.dropna(subset=["delta"])
     drops = rates(scored, direction(scored, found.detected), ["area"], seed)
     yield from of_rates("direction", drops, ("area",), None, "of the detected that cannot please")
     right = rates(scored, paired(scored), ["area"], seed)
     yield from of_rates("paired_accuracy", right, ("area",), plain, None)
-    yield from _thresholds(plain, found, seed)
-    yield from _controls(table, found, seed)
-
-
-def _thresholds(plain: pd.DataFrame, found: Detections, seed: int) -> Iterator[Measure]:
-    if found.false_alarms is None:
-        return
-    scored = plain.dropna(subset=["delta"])
-    fits = thresholds(scored, found.detected, found.false_alarms, seed=seed)
-    sizes: dict[Any, int] = plain.groupby(["type", "severity"]).size().to_dict()
-    both = {"yes", "no"} <= set(plain["seen"])
-    seen = dict(zip(plain["type"], plain["seen"], strict=True))
-    groups: dict[str, list[Hashable]] = {"all": list(fits)}
-    for type, severity in fits:
-        cell = (type, severity)
-        yield _of_fit("threshold", fits[cell], sizes[cell], subset_of(_named(cell)))
-        groups.setdefault(subset_of({"severity": severity}), []).append(cell)
-        if both:
-            groups.setdefault(subset_of({"seen": seen[type]}), []).append(cell)
-    for subset, cells in groups.items():
-        middle = median_threshold([fits[cell] for cell in cells])  # type: ignore[index]
-        yield _of_fit("threshold_median", middle, sum(sizes[cell] for cell in cells), subset)
-
-
-def _named(cell: tuple[Hashable, ...]) -> dict[str, Any]:
-    return dict(zip(("type", "severity"), cell, strict=True))
-
-
-def _controls(table: pd.DataFrame, found: Detections, seed: int) -> Iterator[Measure]:
+    if found.false_alarms is not None:
+        yield from _thresholds(plain, null_of(known), seed)
+    hidden = negative_controls(table)
+    if len(hidden):
+        yield from detected("invisible_detected", hidden, ())
+        sizes = hidden.assign(response=hidden["response"].abs())
+        size = summarize(sizes, (), partial(mean, column="response", ladder=LADDER, seed=seed))
+        yield from of_table("invisible_response", size, ())
     if (table["control"] != "").any():
         for by in ((), ("area",)):
             shares = control_shares(table, seed, by)
             for name, part in shares.groupby("control", sort=False):
                 yield from of_table(f"{word(str(name))}_share", part, by)
-    if (table["visible"] == "no").any():
-        for metric, part in negative_controls(table, found.detected, seed).groupby("metric"):
-            yield from of_table(f"invisible_{metric}", part, ())
+
+
+def registered_rows(table: pd.DataFrame, seed: int) -> Iterator[Measure]:
+    """Detection by area against the harmless changes that leave every pixel in its place.
+
+    Of full-reference models, which compare pixel by pixel: a shift of one is large damage to
+    them, so that against it they hardly detect any other.
+    """
+    known = table[table["harmless"] != "shift"].dropna(subset=["delta"])
+    if is_null(known).any():
+        rated = detection_rates(known, _plain(known), ("area",), seed)
+        why = detections(known).reason
+        yield from of_rates("detected_registered", rated, ("area",), _plain(table), why)
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """The visible probes of plain ladders with one damage."""
+    alone = (table["role"] == "probe") & (table["n"] == 1) & (table["ladder"] == "plain")
+    return table[alone & (table["visible"] != "no")]
+
+
+def _bands(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Bands, and the filled mask of each; a score that one of the two lacks counts for neither."""
+    bands = table[table["control"] == "band"]
+    partners = table.set_index("id")["delta"].reindex(bands["partner"]).to_numpy()
+    both = bands["delta"].notna().to_numpy() & ~np.isnan(partners)
+    return (
+        bands.assign(delta=bands["delta"].where(both)),
+        bands.assign(delta=np.where(both, partners, np.nan)),
+    )
+
+
+def _thresholds(plain: pd.DataFrame, null: Null, seed: int) -> Iterator[Measure]:
+    fits = thresholds(plain.dropna(subset=["delta"]), null, seed=seed)
+    sizes: dict[Any, int] = plain.groupby(["type", "severity"]).size().to_dict()
+    seen = dict(zip(plain["type"], plain["seen"], strict=True))
+    both = {"yes", "no"} <= set(seen.values())
+    groups: dict[str, list[Hashable]] = {"all": list(fits)}
+    for type, severity in fits:
+        cell, named = (type, severity), {"type": type, "severity": severity}
+        yield of_fit("threshold", fits[cell], sizes[cell], subset_of(named))
+        groups.setdefault(subset_of({"severity": severity}), []).append(cell)
+        if both:
+            groups.setdefault(subset_of({"seen": seen[type]}), []).append(cell)
+    for subset, cells in groups.items():
+        middle = median_threshold([fits[cell] for cell in cells])  # type: ignore[index]
+        yield of_fit("threshold_median", middle, sum(sizes[cell] for cell in cells), subset)
+
+
+def _indices(table: pd.DataFrame, seed: int) -> Iterator[Measure]:
+    """The index of all, by type, and of what was seen in training and what was not."""
+    for by in ((), ("type",), ("seen",)):
+        yield from of_table("lsi", sensitivity_index(_told(table, by), seed, by), by)
+    masked = _told(table, ("mask_seen",))
+    # A full frame has no mask: it ends the ladders of both.
+    full = table[(table["area"] == 1) & (table["n"] == 1)].drop(columns="mask_seen")
+    ends = full.merge(masked[[*_LADDERS, "mask_seen"]].drop_duplicates(), on=_LADDERS)
+    found = sensitivity_index(pd.concat([masked, ends]), seed, ("mask_seen",))
+    yield from of_table("lsi", found, ("mask_seen",))
 
 
 def _told(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -144,72 +205,6 @@ def _told(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     keep = np.ones(len(table), bool)
     for column in by:
         keep &= ~table[column].isin(["", "whole", "any"]).to_numpy()
-        if column == "seen" and not {"yes", "no"} <= set(table["seen"]):
+        if column in ("seen", "mask_seen") and not {"yes", "no"} <= set(table[column]):
             keep[:] = False  # all alike: nothing to set apart
     return table[keep]
-
-
-def of_rates(
-    metric: str,
-    table: pd.DataFrame,
-    by: Sequence[str],
-    cells: pd.DataFrame | None,
-    reason: str | None,
-) -> Iterator[Measure]:
-    """``cells`` are all rows that a rate should count, scored or not; None: those it does."""
-    groups = {} if cells is None else dict(iter(cells.groupby(list(by)))) if by else {(): cells}
-    for cell in table.to_dict("records"):
-        key, n = tuple(cell[name] for name in by), int(cell["n"])
-        there = len(groups[key]) if cells is not None else n
-        yield Measure(
-            metric, _number(cell["rate"]), there, n, there - n,
-            subset_of({k: cell[k] for k in by}),
-            ci_low=_number(cell["low"]), ci_high=_number(cell["high"]), ci_method=cell["method"],
-            reason=reason if n else join("no image has an outcome", reason),
-            marks=few_contents(int(cell["n_contents"])),
-        )  # fmt: skip
-
-
-def of_table(metric: str, table: pd.DataFrame, by: Sequence[str]) -> Iterator[Measure]:
-    for cell in table.to_dict("records"):
-        n, expected = int(cell["n"]), int(cell["n_expected"])
-        yield Measure(
-            metric, _number(cell["value"]), expected, n, expected - n,
-            subset_of({k: cell[k] for k in by}),
-            ci_low=_number(cell["low"]), ci_high=_number(cell["high"]),
-            ci_method=_words(cell["method"]), reason=_words(cell["reason"]),
-            marks=few_contents(int(cell["n_contents"])),
-        )  # fmt: skip
-
-
-def _of_fit(metric: str, fit: Fit, n_expected: int, subset: str) -> Measure:
-    """An area; where only a bound is known, none, and the bound as the reason."""
-    ends = [None if end is None or end.censored else end.area for end in (fit.low, fit.high)]
-    bounds = None if fit.low is None else f"95 % interval from {fit.low} to {fit.high}"
-    told = fit.threshold.reason
-    censored = str(fit.threshold) if fit.threshold.censored else None
-    return Measure(
-        metric, None if fit.threshold.censored else fit.threshold.area, n_expected, fit.n,
-        n_expected - fit.n, subset,
-        ci_low=ends[0], ci_high=ends[1], ci_method=fit.method,
-        reason=join(told, join(censored, bounds)), marks=few_contents(fit.n_contents),
-    )  # fmt: skip
-
-
-def subset_of(cell: Mapping[str, Any]) -> str:
-    """ "type=jpeg severity=4 area=1/16"; "all" of an empty cell."""
-    return " ".join(f"{name}={_text(name, value)}" for name, value in cell.items()) or "all"
-
-
-def _text(name: str, value: Any) -> str:
-    if name == "area":
-        return str(Fraction(float(value)).limit_denominator(4096))
-    return f"{value:g}" if isinstance(value, float | int) else word(str(value))
-
-
-def _words(value: Any) -> str | None:
-    return value if isinstance(value, str) else None  # a table has NaN for None
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or np.isnan(value) else float(value)

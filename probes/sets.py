@@ -11,6 +11,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from harness.canonical import digest
+from harness.datasets.kadid10k import KADID10K
+from harness.datasets.places import fetched
 from harness.sample import Damage, Dataset, Pair, Sample
 
 from .achieved import Achieved, measured
@@ -18,32 +20,42 @@ from .calibration import calibrated
 from .contents import Content, embedded, folder
 from .coverage_probes import coverage_probes
 from .design import DESIGN, Design
-from .ladders import Unreachable, probes, wanted
+from .ladders import probes, wanted
 from .plans import Ladder, plan
 from .render import REQUIRES, Recipe, pixels_hash, pristine
 
 _LICENSE = "of the photographs: see probes/contents.py"
-_UNTOUCHED = "bitwise pristine: the damage changes nothing inside the mask"
 
 
-def probes_default(root: str | None = None, budget: int = 5_000, seed: int = 0) -> Dataset:
+def probes_default(
+    root: str | None = None, budget: int = 5_000, seed: int = 0, head: str | None = None
+) -> Dataset:
     """About 5,000 probes of the embedded photographs, or of those below a folder.
 
     Of a folder at most ``Design.max_contents`` photographs are used, drawn by name and seed and
     reduced to ``Design.long_side``. Harmless changes and pristine images come on top. The first
-    call calibrates and measures, the next ones remember. Raises FileNotFoundError for a folder
-    without photographs, ValueError for one that cannot be used and for a budget too small.
+    call calibrates and measures, the next ones remember. ``head`` names the labeled dataset on
+    which an encoder's head is fitted; by default KADID-10k if it lies in ``data``, else ``demo``.
+    Raises FileNotFoundError for a folder without photographs, ValueError for one that cannot be
+    used and for a budget too small.
     """
-    return probe_set("probes-default", root, budget, seed)
+    return probe_set("probes-default", root, budget, seed, head=head)
 
 
-def probes_full(root: str | None = None, budget: int = 40_000, seed: int = 0) -> Dataset:
+def probes_full(
+    root: str | None = None, budget: int = 40_000, seed: int = 0, head: str | None = None
+) -> Dataset:
     """As probes-default, on eight times as many ladders: for a machine with many cores."""
-    return probe_set("probes-full", root, budget, seed)
+    return probe_set("probes-full", root, budget, seed, head=head)
 
 
 def probe_set(
-    name: str, root: str | None, budget: int, seed: int, design: Design = DESIGN
+    name: str,
+    root: str | None,
+    budget: int,
+    seed: int,
+    design: Design = DESIGN,
+    head: str | None = None,
 ) -> Dataset:
     """The dataset of a plan; see ``probes_default``."""
     contents = _contents(root, design, seed)
@@ -62,9 +74,17 @@ def probe_set(
         tuple(Sample(c.id, Recipe(c), c.id) for c in contents.values()),
         explicit_pairs=tuple(pairs),
         license=_LICENSE if root is None else "unknown",
-        head_dataset="demo",
+        head_dataset=head or _labeled(),
         requires=REQUIRES,
     )
+
+
+def _labeled() -> str:
+    """The labeled set that is here; looks at names of files alone."""
+    place = fetched(KADID10K)
+    folder = None if place is None else KADID10K.folder(place)
+    there = folder and folder.has("dmos.csv") and folder.has("images/i01_01_01.png")
+    return KADID10K.name if there else "demo"
 
 
 def _contents(root: str | None, design: Design, seed: int) -> dict[str, Content]:
@@ -151,13 +171,16 @@ def _probes(
 
 
 def _measured(sample: Sample, achieved: Achieved, design: Design) -> Sample:
-    """The sample with its achieved damage, and whether it could be seen at all."""
-    if achieved.mse == 0:  # it would be the pristine image by another name, and control nothing
-        return replace(sample, source=Unreachable(_UNTOUCHED))
+    """The sample with its achieved damage, and whether any could be seen and any pixel differs."""
     hidden = (
         achieved.local_psnr > design.invisible_psnr and achieved.delta_e < design.invisible_delta_e
     )
-    facts = (*asdict(achieved).items(), ("visible", "no" if hidden else "yes"))
+    facts = (
+        *asdict(achieved).items(),
+        ("visible", "no" if hidden else "yes"),
+        # A blurred flat region is bitwise pristine: damaged as asked, with nothing to respond to.
+        ("changed", "yes" if achieved.mse else "no"),
+    )
     return replace(sample, facts=(*sample.facts, *facts))
 
 

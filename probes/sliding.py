@@ -5,13 +5,20 @@ evenly, at most ``stride`` apart, the first and the last flush with the edges; a
 than a window has one window of its own size. A pixel's value is the mean of the scores of the
 windows that cover it, and a cell's (about a stride on a side) the mean of its pixels: so the
 map lies straight on the image, up to the border, where no window has its center.
+
+Most windows of a probe are bit for bit those of its pristine image. Each goes to the model once:
+scores are remembered by the pixels. So that a score depends on nothing else, windows are handed
+over together only where the model promises the same bits.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -19,6 +26,7 @@ import numpy as np
 from harness.model import Family, Images, ModelCard
 from harness.registry import load_model
 
+from .change import drop, same_sizes
 from .measures.localization import cells_along
 
 if TYPE_CHECKING:
@@ -26,70 +34,76 @@ if TYPE_CHECKING:
 
 WINDOW = 96  # pixels on a side
 _BATCH_PIXELS = 1 << 19  # of the windows that are handed to the model at once
+_KEPT = 1 << 14  # scores that are remembered: of the windows of several large pictures
 
 
 class SlidingMap:
     """``model`` on windows of an image, beside those of its reference if that is what it takes."""
 
     def __init__(self, model: Any, card: ModelCard, window: int, stride: int) -> None:
-        from torch.utils.weak import WeakTensorKeyDictionary
-
         self.model, self.card, self.window, self.stride = model, card, window, stride
         self.compares = not callable(getattr(model, "score", None))
-        # Both operations and all probes of a reference ask for the same maps: each is kept while
-        # its image lives, which nobody may change.
-        self._kept = WeakTensorKeyDictionary()
+        self._kept: dict[object, float] = {}  # scores by the window's pixels, last used last
         if hasattr(model, "to"):
             self.to = self._to
 
     def _to(self, device: str) -> Self:
         self.model.to(device)
+        self.forget()
         return self
+
+    def forget(self) -> None:
+        """Score every window anew."""
+        self._kept.clear()
+        getattr(self.model, "forget", lambda: None)()
 
     def distortion_map(self, images: Images, references: Images) -> list[torch.Tensor]:
         """``float32 [1, h, w]``: by how much windows score lower than those of the reference.
 
-        That drop d, in units of the score, becomes 0.5 + 0.5 d / (1 + |d|): only the order of
-        the values of one map has a meaning. Raises ValueError for two sizes.
+        See ``drop``. Raises ValueError for an image of another size than its reference.
         """
-        return [self._drop(*pair) for pair in zip(images, references, strict=True)]
+        same_sizes(images, references)
+        return [
+            drop(self._map(reference, reference), self._map(image, reference))
+            for image, reference in zip(images, references, strict=True)
+        ]
 
-    def _drop(self, image: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    def _map(self, image: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+        """The scores of ``image``, as the module says, ``float64 [h, w]``."""
         import torch
 
-        if image.shape != reference.shape:
-            sizes = [f"{size[2]} × {size[1]}" for size in (image.shape, reference.shape)]
-            raise ValueError(f"the image is {sizes[0]} pixels, its reference {sizes[1]}")
-        drop = self._map(reference, reference) - self._map(image, reference)
-        return torch.from_numpy(0.5 + 0.5 * drop / (1 + np.abs(drop))).float()[None]
-
-    def _map(self, image: torch.Tensor, reference: torch.Tensor) -> np.ndarray:
-        """The scores of ``image``, as the module says, ``float64 [h, w]``."""
-        keep = self.card.deterministic and (image is reference or not self.compares)
-        if keep and image in self._kept:
-            return self._kept[image]
         (tops, down), (lefts, across) = (
             _spread(side, min(self.window, side), self.stride) for side in image.shape[1:]
         )
-        corners = [(top, left) for top in tops for left in lefts]
-        step = max(1, _BATCH_PIXELS // self.window**2)
-        scores: list[float] = []
-        for i in range(0, len(corners), step):
-            batch = corners[i : i + step]
-            windows = [self._window(image, corner) for corner in batch]
-            if self.compares:
-                beside = [self._window(reference, corner) for corner in batch]
-                scores += self.model.score_pair(windows, beside).tolist()
-            else:
-                scores += self.model.score(windows).tolist()
-        found = down @ np.reshape(scores, (len(tops), len(lefts))) @ across.T
-        if keep:
-            self._kept[image] = found
-        return found
+        here = (image, reference) if self.compares else (image,)
+        size = self.window
+        windows = [
+            tuple(one[:, top : top + size, left : left + size] for one in here)
+            for top in tops
+            for left in lefts
+        ]
+        scores = np.reshape(self._scores(windows), (len(tops), len(lefts)))
+        return torch.from_numpy(down @ scores @ across.T)
 
-    def _window(self, image: torch.Tensor, corner: tuple[int, int]) -> torch.Tensor:
-        top, left = corner
-        return image[:, top : top + self.window, left : left + self.window]
+    def _scores(self, windows: list[tuple[torch.Tensor, ...]]) -> list[float]:
+        """The score of each window, beside that of the reference if that is what it takes."""
+        keep, together = self.card.deterministic, self.card.batch_invariant
+        names: Sequence[object] = range(len(windows))
+        if keep:
+            names = [tuple(map(_fingerprint, each)) for each in windows]
+        found = {name: self._kept.pop(name) for name in names if name in self._kept}
+        lacking = {n: each for n, each in zip(names, windows, strict=True) if n not in found}
+        step = max(1, _BATCH_PIXELS // self.window**2) if together else 1
+        score = self.model.score_pair if self.compares else self.model.score
+        for i in range(0, len(lacking), step):
+            batch = dict(islice(lacking.items(), i, i + step))
+            scores = score(*map(list, zip(*batch.values(), strict=True)))
+            found.update(zip(batch, scores.tolist(), strict=True))
+        if keep:
+            self._kept.update(found)
+            for name in list(islice(self._kept, max(0, len(self._kept) - _KEPT))):
+                del self._kept[name]
+        return [found[name] for name in names]
 
 
 class SlidingQualityMap(SlidingMap):
@@ -97,9 +111,11 @@ class SlidingQualityMap(SlidingMap):
 
     def quality_map(self, images: Images) -> list[torch.Tensor]:
         """``float32 [h, w]`` for each image, in units of the score, higher is better."""
-        import torch
+        return [self._map(image, image).float() for image in images]
 
-        return [torch.from_numpy(self._map(image, image)).float() for image in images]
+
+def _fingerprint(window: torch.Tensor) -> tuple[torch.Size, bytes]:
+    return window.shape, sha256(window.contiguous().numpy().data).digest()
 
 
 @lru_cache(maxsize=8)
@@ -145,7 +161,7 @@ def load(
     card = replace(
         given,
         name=f"sliding:{given.name}",
-        version=f"1+{given.version}",
+        version=f"2+{given.version}",
         summary=f"{given.summary}, in windows of {window} px, {stride} px apart",
         coverage=given.coverage and f"{given.coverage}, window by window",
         map_channels=("drop",),

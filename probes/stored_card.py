@@ -67,6 +67,8 @@ def _lines(
         f"`{MANIFEST}` holds a row an image: types, severities, areas asked and met, recipes of",
         "the masks (JSON), and the damage achieved inside the mask: local PSNR (dB; 100 stands for",
         "no change), local SSIM of luma, mean CIEDE2000 (`delta_e`); `mse` is of the whole image.",
+        'Where `changed` is "no", the damage alters no pixel there: the image is bitwise pristine.',
+        "`complete` tells calibrated ladders that reach every area from those with gaps.",
         "`pixels_sha256` is the SHA-256 of the size, as text `(3, H, W)`, and the RGB planes.",
         *("", "## Photographs", "", "| content | from | license |", "|---|---|---|"),
         *(f"| {' | '.join(line)} |" for line in _licenses(dataset)),

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 # What Hugging Face's image folders look for: the column ``file_name`` becomes ``image``.
 MANIFEST = "metadata.parquet"
 IMAGES = "images"
-_TEXTS = ("ladder", "control", "harmless")  # facts, null where absent
+_TEXTS = ("ladder", "complete", "control", "harmless")  # facts, null where absent
 _PLACES = ("shape", "placement")
 _NUMBERS = ("local_psnr", "local_ssim", "delta_e", "mse")
+_ANSWERS = ("visible", "changed")  # "yes" or "no"
 
 
 def file_name(sample: Sample) -> str:
@@ -53,8 +54,7 @@ def row(sample: Sample, role: str, pixels: str | None, reason: str | None) -> di
         "feather": first.feather if first else None,
         "seed": first.seed if first else None,
         "damages": canonical_json([asdict(damage) for damage in damages]),
-        **{name: facts.get(name) for name in _NUMBERS},
-        "visible": facts.get("visible"),
+        **{name: facts.get(name) for name in (*_NUMBERS, *_ANSWERS)},
         "pixels_sha256": pixels,
         "fingerprint": sample.source.fingerprint(),
         "reason": reason,
@@ -125,6 +125,6 @@ def _schema() -> pa.Schema:
             *(("masks", pa.list_(text)), ("feather", number), ("seed", pa.int64())),
             ("damages", text),
             *((name, number) for name in _NUMBERS),
-            *((name, text) for name in ("visible", "pixels_sha256", "fingerprint", "reason")),
+            *((name, text) for name in (*_ANSWERS, "pixels_sha256", "fingerprint", "reason")),
         ]
     )

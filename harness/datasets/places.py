@@ -7,11 +7,18 @@ from pathlib import Path
 
 from .spec import Spec
 
+DATA = Path("data")  # where ``iqa-eval data fetch`` puts datasets
+
 
 def folder_names(spec: Spec) -> tuple[str, ...]:
     """Names that its folder may have: ours, what archives unpack to, and other names of the set."""
     hub = (spec.hub.folder,) if spec.hub else ()
     return tuple(dict.fromkeys((spec.name, *hub, *spec.wrappers, *spec.known_as)))
+
+
+def fetched(spec: Spec) -> Path | None:
+    """Its folder in ``DATA``, if there is one."""
+    return find_place(folder_names(spec), DATA) if DATA.is_dir() else None
 
 
 def find_place(names: Iterable[str], root: Path) -> Path | None:

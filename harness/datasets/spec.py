@@ -95,7 +95,7 @@ class Spec:
     def summary(self) -> str:
         """One line for a listing."""
         references = f" of {self.n_references} references" if self.n_references else ""
-        return f"{self.title}: {self.n_images} images{references}; needs its folder as root"
+        return f"{self.title}: {self.n_images} images{references}; root: its folder"
 
     def __call__(
         self,
@@ -104,7 +104,7 @@ class Spec:
         subset: Literal["all", "present"] = "all",
         **options: Any,
     ) -> Dataset:
-        """The dataset below ``root``; labels are higher-is-better.
+        """The dataset below ``root`` (default: in ``data``, if there); labels are higher-is-better.
 
         A missing image stays a sample (which fails later, so that N is honest) and a warning
         says how many there are. ``subset="present"`` takes the images that are there, of a score
@@ -114,7 +114,9 @@ class Spec:
         Raises FileNotFoundError for a wrong folder, and ValueError with one line for a score file
         with other counts, values or columns than the owners'.
         """
-        if root is None:
+        from .places import fetched
+
+        if root is None and (root := fetched(self)) is None:
             raise ValueError(
                 f"{self.title}: give its folder: --root DIR, or root: DIR in a suite; in it: "
                 f"{self.layout}"

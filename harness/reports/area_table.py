@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
 from ..records import Row
 from .entries import Entry
+from .failures import remark
 from .groups import Group, parse_subset
 from .layout import NONE, Cell, Column, Line, Table, row_cell, text_cell, with_interval_keys
+from .parts import HELD_OUT, held_out
 from .thresholds import THRESHOLD, threshold_cell, threshold_keys
 
 _MEDIAN = "threshold_median"
 _MEASURES = {
     "false_alarms": "False alarms",
     "detected": "Detected",
+    "detected_registered": "Detected, against changes without a shift",
     "direction": "Direction",
     "paired_accuracy": "Paired accuracy",
     _MEDIAN: "Threshold, median",
@@ -24,6 +29,8 @@ _MEASURES = {
     "ordered_by_severity": "Ordered by severity",
     "ordered_by_area": "Ordered by area",
     "band_share": "Control: band",
+    "band_detected": "Control: band, detected",
+    "band_partner_detected": "Filled masks of the bands, detected",
     "complement_share": "Control: complement",
     "two-draws_share": "Control: two draws",
     "invisible_detected": "Invisible: detected",
@@ -63,11 +70,13 @@ def area_table(group: Group, entry: Entry) -> Table:
 
     def line(metric: str, among: str) -> Line:
         prefix = "" if among == "all" else f"{among} "
+        by_area = [entry.get(metric, f"{prefix}area={a}") for a in known]
+        unseen = held_out([entry.get(metric, among), *by_area])
         return (
             text_cell(_MEASURES.get(metric, metric)),
-            text_cell(among),
+            text_cell(f"{among} ({HELD_OUT})" if unseen else among),
             whole(metric, among),
-            *(row_cell(entry.get(metric, f"{prefix}area={a}"), with_interval=True) for a in known),
+            *(row_cell(row, with_interval=True) for row in by_area),
         )
 
     lines = [line(*cell) for cell in sorted(cells, key=key)]
@@ -81,9 +90,19 @@ def area_table(group: Group, entry: Entry) -> Table:
             *(Column(a, with_interval_keys(f"area_{a}"), span="At area") for a in known),
         ),
         tuple(one for one in lines if any(cell.text != NONE for cell in one[2:])),
-        notes=_MEANING,
+        notes=(*_MEANING, *_ladder_notes(entry)),
         folded=True,
     )
+
+
+def _ladder_notes(entry: Entry) -> Iterator[str]:
+    """Of which ladders the numbers of calibrated ones are."""
+    who: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for row in entry.rows:
+        if (among := _among(row.subset)).startswith("ladder=") and (why := remark(row)):
+            who[among, why][_MEASURES.get(row.metric, row.metric)] = None
+    for (among, why), titles in who.items():
+        yield f"{', '.join(titles)}, {among}: {why}."
 
 
 def _by_type_alone(row: Row) -> bool:

@@ -8,10 +8,12 @@ from fractions import Fraction
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..records import Row
 from .areas import DETECTED, areas
 from .detection_figure import area_axis
 from .entries import Entry
 from .groups import Group, parse_subset
+from .parts import DAGGER, HELD_OUT, held_out
 from .style import COLORS, DASHES, MARKERS, MUTED, PAPER, Picture, finish, short
 
 _CELLS = {
@@ -19,8 +21,12 @@ _CELLS = {
     "shape": "shape of the mask",
     "placement": "place in the picture",
     "ladder": "kind of ladder",
-    "seen": "trained on the types",
+    "seen": "types in training",
+    "mask_seen": "shapes in training",
+    "band": "part of the mask",
 }
+_WORDS = {"yes": "trained on", "no": HELD_OUT}
+_BAND = {"band_partner_detected": "all of it", "band_detected": "2-pixel edge"}
 Curve = dict[str, tuple[float | None, ...]]  # area → share detected and its ends
 _PLAIN = "plain"  # the ladder that rows do not name
 
@@ -63,10 +69,13 @@ def cell_figure(group: Group, entry: Entry) -> Picture | None:
     for axes in places[len(panels) :]:
         axes.remove()
     for axes in places[max(0, len(panels) - 2) : len(panels)]:
-        axes.set_xlabel("Damaged part of the picture")
+        axes.set_xlabel("Damaged part of the picture\n(fraction of its area)")
         axes.tick_params(labelbottom=True)
     for axes in places[: len(panels) : 2]:
         axes.set_ylabel("Share detected")
+    unseen = any(value.endswith(DAGGER) for curves in panels.values() for value in curves)
+    dagger = f"{DAGGER}: {HELD_OUT}, the model was not trained on this shape." if unseen else ""
+    edge = " At an edge the area is that of the filled mask." if "band" in panels else ""
     return finish(
         f"{group.name}.cells",
         figure,
@@ -74,7 +83,7 @@ def cell_figure(group: Group, entry: Entry) -> Picture | None:
         group.title,
         "Share of the probes detected, by area (fraction of the picture). Bands are 95 % "
         "intervals. Dashed: false alarms; dotted: 75 %. Shape and place vary only where the mask "
-        "leaves room for it.",
+        f"leaves room for it.{edge}{dagger}",
         f"Line charts of the share detected by {', '.join(_CELLS[name] for name in panels)}; the "
         "table has the numbers.",
     )
@@ -84,17 +93,23 @@ def _curves(group: Group, entry: Entry, name: str) -> dict[str, Curve]:
     """Values of the property ``name`` → area → share and its ends."""
     known = areas(group, DETECTED)
     subsets = [parse_subset(s) for s in group.subsets(DETECTED)]
-    values = sorted({part[name] for part in subsets if set(part) == {name, "area"}})
-    curves = {value: _curve(entry, f"{name}={value} ", known) for value in values}
-    if name == "ladder" and curves:
-        curves = {_PLAIN: _curve(entry, "", known), **curves}
-    return {value: curve for value, curve in curves.items() if curve}
-
-
-def _curve(entry: Entry, cell: str, known: Sequence[str]) -> Curve:
-    rows = {area: entry.get(DETECTED, f"{cell}area={area}") for area in known}
+    found = {part[name] for part in subsets if set(part) == {name, "area"}}
+    values = sorted(found, reverse=name.endswith("seen"))  # "yes" first
+    rows = {_WORDS.get(v, v): _rows(entry, DETECTED, f"{name}={v} ", known) for v in values}
+    if name == "ladder" and rows:
+        rows = {_PLAIN: _rows(entry, DETECTED, "", known), **rows}
+    if name == "band":
+        rows = {title: _rows(entry, metric, "", known) for metric, title in _BAND.items()}
     return {
-        area: (row.value, row.ci_low, row.ci_high)
-        for area, row in rows.items()
-        if row is not None and row.value is not None
+        f"{value}{DAGGER * (name == 'shape' and held_out(curve.values()))}": {
+            area: (row.value, row.ci_low, row.ci_high) for area, row in curve.items()
+        }
+        for value, curve in rows.items()
+        if curve
     }
+
+
+def _rows(entry: Entry, metric: str, cell: str, known: Sequence[str]) -> dict[str, Row]:
+    """Area → the row with a number there."""
+    rows = {area: entry.get(metric, f"{cell}area={area}") for area in known}
+    return {area: row for area, row in rows.items() if row is not None and row.value is not None}

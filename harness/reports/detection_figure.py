@@ -54,10 +54,12 @@ def detection_figure(group: Group) -> Picture:
             zorder=2 if entry.set_apart else 3,
             **look,  # type: ignore[arg-type]
         )
-        false_alarms = entry.value("false_alarms")
-        if false_alarms is not None:
+        alarms = entry.get("false_alarms")
+        if alarms is not None and alarms.value is not None:
             place = nothing * 2 ** (1.6 * (i + 0.5) / len(order) - 0.8)
-            axes.plot(place, false_alarms, clip_on=False, zorder=4, **look)  # type: ignore[arg-type]
+            if alarms.ci_low is not None and alarms.ci_high is not None:
+                axes.vlines(place, alarms.ci_low, alarms.ci_high, color=color, linewidth=1)
+            axes.plot(place, alarms.value, clip_on=False, zorder=4, **look)  # type: ignore[arg-type]
     axes.set_xlim(nothing / 2, 1.25)
     axes.set_xlabel("Damaged part of the picture (fraction and % of its area)")
     axes.set_ylabel("Share detected")
@@ -78,8 +80,8 @@ def detection_figure(group: Group) -> Picture:
         "Share of the probes that move the score by more than 95 % of the harmless changes do, "
         "over all types and severities. At the left, each model's false alarms: the same share of "
         "the harmless changes themselves; a line no higher than its own mark shows nothing. Bands "
-        "are 95 % intervals. Thresholds are read where a curve fitted to one type and severity "
-        "crosses 75 %, not off these lines. The legend follows the mean height."
+        "and bars are 95 % intervals. Thresholds are read where a curve fitted to one type and "
+        "severity crosses 75 %, not off these lines. The legend follows the mean height."
         f"{gray}{star_note(order)}",
         f"Line chart of the share that {len(order)} models detect against the damaged area, from "
         f"{known[0]} to {known[-1]}, and of their false alarms; the table has the numbers.",

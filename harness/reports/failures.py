@@ -56,6 +56,11 @@ def reason_notes(entries: Iterable[Entry], titles: dict[tuple[str, str], str]) -
     return tuple(f"{title} of {', '.join(who[title, why])}: {why}." for title, why in who)
 
 
+def remark(row: Row) -> str:
+    """What ``row`` says beside which samples failed; "" if nothing."""
+    return "; ".join(part for part in _parts(row) if not _FAILED.fullmatch(part))
+
+
 def _gathered(entry: Entry, metric: str) -> Entry:
     counted = _by_area(entry, metric)
     scored, expected = sum(r.n_scored for r in counted), sum(r.n_expected for r in counted)
@@ -68,10 +73,7 @@ def _gathered(entry: Entry, metric: str) -> Entry:
         own = (m for m in row.marks if not m.startswith(_INCOMPLETE) and not _FEW.fullmatch(m))
         return (*few, *lost, *own)
 
-    def reason(row: Row) -> str | None:
-        return "; ".join(p for p in _parts(row) if not _FAILED.fullmatch(p)) or None
-
-    rows = (replace(row, marks=marks(row), reason=reason(row)) for row in entry.rows)
+    rows = (replace(row, marks=marks(row), reason=remark(row) or None) for row in entry.rows)
     return replace(entry, rows=tuple(rows))
 
 

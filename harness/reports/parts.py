@@ -33,6 +33,8 @@ METRICS = {
     "severity_r2": "Severity R²",
     "local_psnr_r2": "Local PSNR R²",
     "location_r2": "Location R²",
+    "fr_psnr_srcc": "SRCC with PSNR",
+    "fr_local_ssim_srcc": "SRCC with local SSIM",
     "type_prevalence": "Type prevalence",
     "auroc": "AUROC",
     "change_auroc": "AUROC of change",
@@ -50,6 +52,8 @@ CONTAMINATION = Column("Contamination", ("contamination",), "text")
 COUNT = Column("N", ("n_scored", "n_expected"))
 MARKS = Column("Marks", ("marks",), "marks")
 FEW = "few contents"
+HELD_OUT = "held out"  # the mark of a cell whose type, or shape, the model was not trained on
+DAGGER = " †"  # and what figures, which have no space for words, put in its place
 SEEN = (
     "Seen: the model met this dataset in training, its scenes (content), its pictures (images) or "
     "its labels (labels); it keeps its place in the order, but its number may flatter it."
@@ -80,15 +84,25 @@ def assemble(
 
 def common_marks(group: Group) -> tuple[str, ...]:
     """Marks that every line has, said once, over the table; what qualifies a line stays in it."""
-    shared = [set(entry.marks) for entry in group.entries]
-    first = group.entries[0].marks if group.entries else ()
+    shared = [set(_marks(entry)) for entry in group.entries]
+    first = _marks(group.entries[0]) if group.entries else ()
     return tuple(m for m in first if not stays_in_line(m) and all(m in marks for marks in shared))
 
 
 def marks_cell(entry: Entry, common: tuple[str, ...]) -> Cell:
     """The marks of one line, less those that are said over the table."""
-    own = [mark for mark in entry.marks if mark not in common]
-    return Cell(" · ".join(own), ("; ".join(entry.marks),))
+    own = [mark for mark in _marks(entry) if mark not in common]
+    return Cell(" · ".join(own), ("; ".join(_marks(entry)),))
+
+
+def held_out(rows: Iterable[Row | None]) -> bool:
+    """Whether any of ``rows`` is of what its model was not trained on."""
+    return any(row is not None and HELD_OUT in row.marks for row in rows)
+
+
+def _marks(entry: Entry) -> tuple[str, ...]:
+    """What is true of the whole line, not of some of its cells."""
+    return tuple(mark for mark in entry.marks if mark != HELD_OUT)
 
 
 def seen_notes(found: Iterable[tuple[str, str, Row]]) -> Iterator[str]:

@@ -10,7 +10,18 @@ from .failures import failure_notes, gathered, reason_notes
 from .groups import Group
 from .layout import Cell, Column, Line, Table, count_cell, row_cell, text_cell, with_interval_keys
 from .matrix import PREFERRED_AREA
-from .parts import COUNT, MARKS, MODE, MODEL, assemble, common_marks, marks_cell, seen_notes
+from .parts import (
+    COUNT,
+    HELD_OUT,
+    MARKS,
+    MODE,
+    MODEL,
+    assemble,
+    common_marks,
+    held_out,
+    marks_cell,
+    seen_notes,
+)
 from .thresholds import (
     severities,
     threshold_cell,
@@ -26,7 +37,7 @@ _TITLES = {
     ("ordered_by_area", "all"): "Ordered by area",
     ("band_share", "all"): "Band share",
 }
-_SEEN = "Detected, of the types"
+_SEEN = {"seen": "Detected, of the types", "mask_seen": "Detected, of the shapes"}
 _LAST = list(_TITLES)[2:]
 _MEDIAN = ("threshold_median", "all")
 _MEANING = (
@@ -76,7 +87,7 @@ def detection_table(group: Group) -> Table:
             *(_at(entry, DETECTED, area) for area in by_area[DETECTED]),
             threshold_cell(entry.get(*_MEDIAN)),
             row_cell(entry.get("lsi"), with_interval=True),
-            row_cell(entry.get("false_alarms")),
+            row_cell(entry.get("false_alarms"), with_interval=True),
             *(_bare(_at(entry, "direction", area)) for area in by_area["direction"]),
             *map(_bare, rest),
             *(_bare(row_cell(entry.get(DETECTED, s), with_interval=True)) for s in apart_by),
@@ -91,12 +102,12 @@ def detection_table(group: Group) -> Table:
         # Headings in two parts: a terminal rather leaves out intervals than these.
         Column("area", threshold_keys("threshold"), span="Threshold"),
         Column("LSI", with_interval_keys("lsi"), span="Index"),
-        Column("alarms", ("false_alarms",), span="False"),
+        Column("alarms", with_interval_keys("false_alarms"), span="False"),
         *at("direction"),
         *(Column(_TITLES[m, s], with_interval_keys(m), spare=True) for m, s in _LAST),
         *(
-            Column(title, with_interval_keys(f"{DETECTED} {s}"), span=_SEEN, spare=True)
-            for s, title in apart_by.items()
+            Column(title, with_interval_keys(f"{DETECTED} {s}"), span=span, spare=True)
+            for s, (span, title) in apart_by.items()
         ),
         replace(COUNT, spare=True),
         replace(MODE, spare=True),
@@ -117,13 +128,15 @@ def threshold_table(group: Group) -> Table | None:
     known = [area for area in areas(group, DETECTED) if area in _ALWAYS]
 
     def line(name: str, entry: Entry) -> Line:
+        found = [entry.get("threshold", f"type={name} severity={s}") for s in columns]
         return (
             text_cell(name),
             text_cell(entry.label),
-            *(threshold_cell(entry.get("threshold", f"type={name} severity={s}")) for s in columns),
+            *map(threshold_cell, found),
             *(row_cell(entry.get(DETECTED, f"type={name} area={a}")) for a in known),
             row_cell(entry.get("lsi", f"type={name}"), with_interval=True),
             *(row_cell(entry.get(f"ordered_by_{a}", f"type={name}")) for a in ("severity", "area")),
+            Cell(told := HELD_OUT if held_out(found) else "", (told,)),
         )
 
     return Table(
@@ -139,12 +152,14 @@ def threshold_table(group: Group) -> Table | None:
             *(Column(a, (f"{DETECTED}_area_{a}",), span="Detected at area") for a in known),
             Column("LSI", with_interval_keys("lsi")),
             *(Column(a, (f"ordered_by_{a}",), span="Ordered by") for a in ("severity", "area")),
+            MARKS,
         ),
         tuple(line(name, entry) for name in types for entry in (*first, *apart)),
         marks=common_marks(gathered(group, "response")),
         notes=(
             "Threshold: the damaged area, as a share of the picture, at which 75 % would be "
-            "detected. A dash: the reason is in the rows.",
+            "detected. A dash: the reason is in the rows. Held out: the model was not trained on "
+            "this type.",
             *seen_notes((e.label, "", row) for e in group.entries for row in e.rows),
         ),
         folded=True,
@@ -162,15 +177,18 @@ def _said(group: Group) -> Group:
     return replace(group, entries=tuple(entries))
 
 
-def _seen(group: Group) -> dict[str, str]:
-    """Subset → heading of what is detected of types seen in training and of others, if known."""
-    subsets = group.subsets(DETECTED)
-    found = [area for area in areas(group, DETECTED) if f"seen=yes area={area}" in subsets]
-    if not found:
-        return {}
-    area = PREFERRED_AREA if PREFERRED_AREA in found else found[0]
-    words = {"yes": "trained on", "no": "held out"}
-    return {f"seen={seen} area={area}": f"{text}, at {area}" for seen, text in words.items()}
+def _seen(group: Group) -> dict[str, tuple[str, str]]:
+    """Subset → headings of what is detected of types, and shapes, seen in training and of others.
+
+    Of each where it is known.
+    """
+    subsets, headings = group.subsets(DETECTED), {}
+    for name, span in _SEEN.items():
+        found = [area for area in areas(group, DETECTED) if f"{name}=yes area={area}" in subsets]
+        for area in [PREFERRED_AREA] if PREFERRED_AREA in found else found[:1]:
+            for value, text in (("yes", "trained on"), ("no", HELD_OUT)):
+                headings[f"{name}={value} area={area}"] = (span, f"{text}, at {area}")
+    return headings
 
 
 def _at(entry: Entry, metric: str, area: str) -> Cell:

@@ -8,22 +8,27 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from ..records import Row
 from .areas import DETECTED
 from .entries import Entry
 from .groups import Group
 from .heat import heat
-from .layout import NONE
+from .layout import NONE, interval
+from .parts import DAGGER, HELD_OUT, held_out
 from .style import INK, MUTED, Picture, finish, short
-from .thresholds import Threshold, middle, severities, threshold_of, threshold_types
+from .thresholds import THRESHOLD, Threshold, middle, severities, threshold_of, threshold_types
 
 _BESIDE = ("1/16", "1/4", "1")  # areas whose detected share stands beside one model's thresholds
+_WIDE, _HIGH = 0.74, 0.33  # inches, of a cell
 _FAINT, _HATCH = "#4b5563", "#c9ced6"  # on cells, which are light on a dark page, too
 _READING = (
     "The smaller the area, the darker the cell; “< 1/64”: 75 % would be detected at the smallest "
-    "area already; hatched, “never”: not even of the whole frame; a dash: no curve could be fitted."
+    "area already; hatched, “never”: not even of the whole frame; a dash: no curve could be "
+    "fitted. In brackets: the 95 % interval, where it is wider than what stands above it."
 )
+_UNSEEN = f"{DAGGER}: {HELD_OUT}, the model was not trained on this type."
 
 
 def threshold_figure(group: Group) -> Picture:
@@ -35,11 +40,12 @@ def threshold_figure(group: Group) -> Picture:
     shown = [e for e, cells in found.items() if any(cell.is_known for cell in cells)]
     order = _soonest({name: [found[e][i] for e in shown] for i, name in enumerate(types)})
     cells = [[found[e][types.index(name)] for e in shown] for name in order]
+    unseen = [[_held_out(e, name, [severity]) for e in shown] for name in order]
     figure = Figure(
-        figsize=(2.6 + 0.62 * len(shown), 2.2 + 0.25 * len(order)), layout="constrained"
+        figsize=(2.6 + _WIDE * len(shown), 2.2 + _HIGH * len(order)), layout="constrained"
     )  # fmt: skip
     axes = figure.add_subplot()
-    _draw(axes, cells, order, [short(e.label) for e in shown])
+    _draw(axes, cells, order, [short(e.label) for e in shown], unseen)
     axes.set_xticklabels(
         [short(e.label) for e in shown], rotation=40, ha="left", rotation_mode="anchor"
     )
@@ -54,7 +60,7 @@ def threshold_figure(group: Group) -> Picture:
         f"The smallest damaged part that is noticed, by type, at severity {severity}",
         group.title,
         "Threshold: the damaged area, as a fraction of the picture, at which 75 % would be "
-        f"detected. {_READING}{gray}{left_out}",
+        f"detected. {_READING}{_UNSEEN if any(map(any, unseen)) else ''}{gray}{left_out}",
         f"Heat map of the thresholds of {len(order)} types by {len(shown)} models; the folded "
         "table has the numbers.",
     )
@@ -65,9 +71,11 @@ def own_threshold_figure(group: Group, entry: Entry) -> Picture:
     columns, types = severities(group), threshold_types(group)
     found = {name: [_at(entry, name, s) for s in columns] for name in types}
     order = _soonest(found)
-    figure = Figure(figsize=(7.4, 2.0 + 0.25 * len(order)), layout="constrained")
+    unseen = [_held_out(entry, name, columns) for name in order]
+    names = [f"{name}{DAGGER * held}" for name, held in zip(order, unseen, strict=True)]
+    figure = Figure(figsize=(8.4, 2.0 + _HIGH * len(order)), layout="constrained")
     left, center, right = figure.subplots(1, 3, width_ratios=[len(columns), len(_BESIDE), 1])
-    _draw(left, [found[name] for name in order], order, columns)
+    _draw(left, [found[name] for name in order], names, columns)
     left.set_xlabel("Threshold area\nat severity")
     detected = [[entry.get(DETECTED, f"type={n} area={a}") for a in _BESIDE] for n in order]
     index = [[entry.get("lsi", f"type={name}")] for name in order]
@@ -80,16 +88,21 @@ def own_threshold_figure(group: Group, entry: Entry) -> Picture:
         f"What {short(entry.label)} notices of each type",
         group.title,
         f"Left: the damaged area, as a fraction of the picture, at which 75 % would be detected. "
-        f"{_READING} Middle: the share detected, over all severities. Right: LSI, the drop of the "
-        "score at partial damage as a share of its full-frame drop (proportional to the area: "
-        "0.25; blind to the extent: 1); empty where the full-frame drop cannot be told from 0.",
+        f"{_READING}{_UNSEEN if any(unseen) else ''} Middle: the share detected, over all "
+        "severities. Right: LSI, the drop of the score at partial damage as a share of its "
+        "full-frame drop (proportional to the area: 0.25; blind to the extent: 1); empty where the "
+        "full-frame drop cannot be told from 0.",
         f"Heat maps of the thresholds of {len(order)} types by severity, of what is detected and "
         "of the LSI; the folded table has the numbers.",
     )
 
 
 def _draw(
-    axes: Axes, cells: Sequence[Sequence[Threshold]], rows: Sequence[str], columns: Sequence[str]
+    axes: Axes,
+    cells: Sequence[Sequence[Threshold]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    marked: Sequence[Sequence[bool]] = (),
 ) -> None:
     """Shades fall with log₂ area; beyond all areas a cell is hatched."""
     log2 = np.array([[cell.log2 for cell in line] for line in cells], dtype=float)
@@ -103,17 +116,32 @@ def _draw(
                 axes.text(x + 0.5, y + 0.5, NONE, ha="center", va="center", color=MUTED, size=7)
                 continue
             text = next(texts)
-            text.set_text(cell.text)
+            text.set_text(cell.text + DAGGER * bool(marked and marked[y][x]))
             if np.isposinf(cell.log2):
                 text.set_color(_FAINT)
-                axes.add_patch(Rectangle((x, y), 1, 1, fill=False, hatch="///", ec=_HATCH, lw=0))
+                inside = (x + 0.015, y + 0.03), 0.97, 0.94  # the lines between cells stay whole
+                axes.add_patch(Rectangle(*inside, fill=False, hatch="///", ec=_HATCH, lw=0))
+            if cell.interval != f"[{cell.text}, {cell.text}]":
+                _add_interval(axes, text, cell.interval)
     _ticks(axes)
 
 
 def _shares(axes: Axes, rows: Sequence[Sequence[Row | None]], columns: Sequence[str]) -> None:
     values = np.array([[row and row.value for row in line] for line in rows], dtype=float)
     heat(axes, values, np.clip(values, 0, 1), columns, False, 7)
+    known = [row for line in rows for row in line if row is not None and row.value is not None]
+    for text, row in zip(axes.texts[:], known, strict=True):
+        _add_interval(axes, text, interval(row.ci_low, row.ci_high))
     _ticks(axes)
+
+
+def _add_interval(axes: Axes, text: Text, words: str) -> None:
+    """Below what stands in a cell, if there is any."""
+    if words:
+        x, y = text.get_position()
+        text.set_y(y - 0.16)
+        below = {"color": text.get_color(), "size": 5.5, "in_layout": False}
+        axes.text(x, y + 0.24, words, ha="center", va="center", **below)
 
 
 def _ticks(axes: Axes) -> None:
@@ -136,4 +164,12 @@ def _soonest(found: dict[str, list[Threshold]]) -> list[str]:
 
 
 def _at(entry: Entry, name: str, severity: str) -> Threshold:
-    return threshold_of(entry.get("threshold", f"type={name} severity={severity}"))
+    return threshold_of(_row(entry, name, severity))
+
+
+def _held_out(entry: Entry, name: str, columns: Sequence[str]) -> bool:
+    return held_out(_row(entry, name, severity) for severity in columns)
+
+
+def _row(entry: Entry, name: str, severity: str) -> Row | None:
+    return entry.get(THRESHOLD, f"type={name} severity={severity}")

@@ -98,11 +98,14 @@ def _remove_previous(out: Path) -> None:
 
 
 def _gallery(out: Path, ours: Iterable[str]) -> list[Found]:
-    """Pictures of others in ``figures/``, by name."""
+    """Pictures of others in ``figures/``, by name; of one in several formats, the drawing."""
     taken = set(ours)
+    there = (p for p in sorted((out / "figures").glob("*")) if p.suffix.lower() in PICTURES)
+    others = [path for path in there if f"figures/{path.name}" not in taken]
+    drawn = {path.stem for path in others if path.suffix.lower() == ".svg"}
     found = []
-    for path in sorted((out / "figures").glob("*")):
-        if path.suffix.lower() not in PICTURES or f"figures/{path.name}" in taken:
+    for path in others:
+        if path.stem in drawn and path.suffix.lower() != ".svg":
             continue
         note = path.with_suffix(".txt")
         caption = note.read_text("utf-8", errors="replace").strip() if note.exists() else ""

@@ -80,13 +80,16 @@ def embeddings(dataset: Dataset, answer: Answer, seed: int = 0) -> Picture:
     from matplotlib.figure import Figure
 
     shown, places = _placed(dataset, answer, seed)
+    # Shuffled: in the order of the set, what comes last in each ladder would hide the rest.
+    order = np.random.default_rng(seed).permutation(len(shown))
+    shown, places = [shown[i] for i in order], places[order]
     probes = np.array([bool(sample.damages) for sample in shown])
     damages = [sample.damages[0] for sample in shown if sample.damages]
     areas = np.array([damage.area_asked for damage in damages])
     severities = np.array([damage.severity for damage in damages], dtype=float)
     shades = sns.color_palette("flare", as_cmap=True)  # its light end shows on paper, too
     x, y = places[probes].T
-    look = {**_POINTS, "s": np.clip(12_000 / len(x), 6, 26)}
+    look = {**_POINTS, "s": np.clip(8_000 / len(x), 5, 20)}
     with style():
         figure = Figure(figsize=(12.6, 5.0), layout="constrained", dpi=_DPI)
         (left, center, right), below = figure.subplots(2, 3, height_ratios=[30, 1])
@@ -118,9 +121,10 @@ def embeddings(dataset: Dataset, answer: Answer, seed: int = 0) -> Picture:
             f"t-SNE (perplexity {perplexity(len(shown)):.3g}, seed {seed}) of the features, each "
             f"brought to mean 0 and SD 1, after a reduction to at most {COMPONENTS} principal "
             "components. The same places three times: a color and a marker a family of types, "
-            "shades for the damaged area and for the severity. Stars: pristine images. Only who "
-            "is near whom means something: distances between clusters, their sizes and the axes "
-            "mean nothing. Plain ladders with one visible damage.",
+            "shades for the damaged area and for the severity. Stars: pristine images; where "
+            "probes keep to their star, the features tell photographs apart before damage. Only "
+            "who is near whom means something: distances between clusters, their sizes and the "
+            "axes mean nothing. Plain ladders with one visible damage.",
             f"Three scatter plots of one t-SNE embedding of {len(shown)} images, colored by type "
             "of damage, damaged area and severity.",
         )

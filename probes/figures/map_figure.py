@@ -68,7 +68,7 @@ def map_figure(
         bars[0].remove()
         for line, sample in zip(grid, shown, strict=True):
             line[0].imshow(pictures[sample.id].transpose(1, 2, 0), interpolation="none")
-            line[0].set_ylabel("y (pixels)", fontsize=8)
+            line[0].set_ylabel(f"{_what(sample)}\n\ny (pixels)", fontsize=8)
         grid[0, 0].set_title("Probe", fontsize=9, fontweight="bold")
         for axes, bar, (title, label, look, found) in zip(
             grid.T[1:], bars[1:], columns, strict=True
@@ -80,7 +80,6 @@ def map_figure(
                 _frame(axes, sample, pictures[sample.id].shape[1:])
             line[0].tick_params(labelleft=True, labelbottom=True)
             line[0].set_xlabel("x (pixels)", fontsize=8)
-            line[1].set_xlabel(_what(sample), fontsize=8, loc="left").set_in_layout(False)
         without = f" Not here: {', '.join(left_out)}." if left_out else ""
         rows = ", ".join(sample.id for sample in shown)
         return finish(
@@ -159,5 +158,5 @@ def _frame(axes: Axes, sample: Sample, size: tuple[int, ...]) -> None:
 def _what(sample: Sample) -> str:
     types = " + ".join(dict.fromkeys(damage.type for damage in sample.damages))
     severity = sample.damages[0].severity
-    strength = "" if severity is None else f", severity {severity:.3g}"
-    return f"{types}{strength}, {area(sample)} of the area"
+    strength = "" if severity is None else f"severity {severity:.3g}, "
+    return f"{fill(types, 24)}\n{strength}area {area(sample)}"

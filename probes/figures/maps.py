@@ -16,7 +16,6 @@ from harness.reducers import Reducer
 from harness.sample import Dataset, Sample
 from harness.stage import Settings
 
-from ..sliding import SlidingMap
 from .outputs import Answer, answers
 
 SIDE = 96  # cells of the grid along each side, whatever the image's shape
@@ -72,7 +71,7 @@ def map_of(answer: Answer, name: str) -> np.ndarray | None:
     values = answer.output.at([name])[0].reshape(-1, SIDE, SIDE)
     if answer.operation == "quality_map":
         return values[0]
-    if isinstance(answer.model, SlidingMap):
+    if answer.model.card.map_channels == ("drop",):
         squashed = 2 * values[0] - 1  # d / (1 + |d|) of the drop d, as distortion_map gives it
         return squashed / (1 - np.abs(squashed))
     return np.take_along_axis(values, np.abs(values - 0.5).argmax(0)[None], 0)[0] - 0.5
@@ -82,6 +81,6 @@ def quantity(answer: Answer) -> str:
     """What the numbers of ``map_of`` are, with their unit."""
     if answer.operation == "quality_map":
         return f"Quality ({answer.unit})"
-    if isinstance(answer.model, SlidingMap):
+    if answer.model.card.map_channels == ("drop",):
         return f"Drop of the score ({answer.unit})"
     return "Distortion − 0.5 (no unit)"

@@ -58,8 +58,8 @@ def area(sample: Sample) -> str:
 
 
 def _shows_a_part(sample: Sample) -> bool:
-    reached = not isinstance(sample.source, Unreachable)
-    return reached and sample.reference is not None and sample.damages[0].area_asked < 1
+    shows = not isinstance(sample.source, Unreachable) and sample.fact("visible") != "no"
+    return shows and sample.reference is not None and sample.damages[0].area_asked < 1
 
 
 def _properties(sample: Sample) -> list[tuple[str, str]]:

@@ -6,7 +6,9 @@
   where the drops of disjoint regions add up.
 - *two-draws*: two draws of one full-frame damage, side by side through the mask. It should score
   like the full frame: the seam between two draws is no damage.
-- *negative controls*: damage below the limit of visibility, which should go unnoticed.
+- *negative controls*: damage below the limit of visibility, which should go unnoticed: its
+  |response| should be small, and detected no more often than harmless changes. A bitwise
+  pristine image controls nothing.
 """
 
 from __future__ import annotations
@@ -14,10 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
-from .over_contents import SHARE, UNBOUNDED, means, ratio, summarize
+from .over_contents import ratio, summarize
 from .response import LADDER, beside_full_frame, ladders
 
 CONTROLS = ("band", "complement", "two-draws")
@@ -26,7 +27,6 @@ _BOTTOM = {
     "complement": "the drop of the full frame beyond the filled mask's",
     "two-draws": "the drop of the full frame",
 }
-_METRICS = {"response": UNBOUNDED, "detected": SHARE}
 
 
 def control_shares(observed: pd.DataFrame, seed: int, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -59,17 +59,7 @@ def control_shares(observed: pd.DataFrame, seed: int, by: Sequence[str] = ()) ->
     )
 
 
-def negative_controls(
-    observed: pd.DataFrame, detected: pd.Series, seed: int, by: Sequence[str] = ()
-) -> pd.DataFrame:
-    """Probes that nobody sees (``visible`` is "no"): columns metric, ``by``, then the estimate's.
-
-    "response": mean of |response|, in SDs of the scores; "detected": the share of those that
-    ``detected`` is true of (by id, missing where nobody knows), to be near the false-alarm rate.
-    """
-    rows = observed[(observed["role"] == "probe") & (observed["visible"] == "no")]
-    rows = rows.assign(
-        response=rows["response"].abs(),
-        detected=detected.reindex(rows["id"]).to_numpy(float, na_value=np.nan),
-    )
-    return means(rows, _METRICS, LADDER, seed, by)
+def negative_controls(observed: pd.DataFrame) -> pd.DataFrame:
+    """The probes that nobody sees (``visible`` "no"), though some pixel differs (``changed``)."""
+    hidden = (observed["role"] == "probe") & (observed["visible"] == "no")
+    return observed[hidden & (observed["changed"] != "no")]

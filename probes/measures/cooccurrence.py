@@ -25,9 +25,9 @@ def cooccurrence(
     "marginal": mean over contents of response(all damages) - response(first alone), in SDs of the
     scores; "lower": the share of images that score lower than with the first alone, ties 0.5.
     ``observed`` has a column ``first``: a text that an image shares with the one that has its
-    first damage alone; one without is not expected. Where that partner is missing, has no score
-    or cannot be seen, an image is expected and not scored. ``n`` counts images. Raises ValueError
-    where two single damages share a text.
+    first damage alone; one without is not expected. Where that partner is missing or has no
+    score, an image is expected and not scored. ``n`` counts images. Raises ValueError where two
+    single damages share a text.
     """
     rows = ladders(observed).dropna(subset=["first"])
     alone = rows.loc[rows["n"] == 1, ["first", "delta", "response"]]

@@ -1,7 +1,7 @@
-"""How well predictions say what is there: mean average precision, AUROC and R² over contents.
+"""How well predictions say what is there: average precision, AUROC, R² and SRCC over contents.
 
-Predictions of all contents are pooled, and held fixed while contents are drawn; without a seed
-there is no interval. ``contents`` are ``[n]``.
+Predictions of all contents are pooled; without a seed there is no interval. ``contents`` are
+``[n]``, ``folds`` is how many parts of the contents were held out in turn.
 """
 
 from __future__ import annotations
@@ -10,15 +10,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.protocols.intervals import Replicate, content_interval
+from harness.protocols.metrics import RANGES, varies
+from harness.protocols.resampling import srcc
 
-from .over_contents import SHARE, Estimate, estimated
+from .held_out import held_out
+from .over_contents import SHARE, Estimate
 
 _BELOW_ONE = (-np.inf, 1.0)
 
 
 def type_map(
-    present: np.ndarray, scores: np.ndarray, contents: np.ndarray, seed: int | None = 0
+    present: np.ndarray,
+    scores: np.ndarray,
+    contents: np.ndarray,
+    folds: int,
+    seed: int | None = 0,
 ) -> dict[str, Estimate]:
     """Means over types: "map" of average precision, "prevalence", and "chance" of random orders.
 
@@ -57,8 +63,8 @@ def type_map(
 
     why = None if y.size else "no image with a known type"
     found = {
-        "map": _estimate(average_precision, names, seed, SHARE, known, why),
-        "prevalence": _estimate(prevalence, names, seed, SHARE, known, why),
+        "map": held_out(average_precision, names, folds, seed, SHARE, known, why),
+        "prevalence": held_out(prevalence, names, None, seed, SHARE, known, why),
     }
     chance = None if why else float(_by_chance(y.sum(axis=0), len(y)).mean())
     how = "expectation over random orders"
@@ -67,7 +73,11 @@ def type_map(
 
 
 def auroc(
-    damaged: np.ndarray, scores: np.ndarray, contents: np.ndarray, seed: int | None = 0
+    damaged: np.ndarray,
+    scores: np.ndarray,
+    contents: np.ndarray,
+    folds: int,
+    seed: int | None = 0,
 ) -> Estimate:
     """AUROC of damaged against clean images, pairs of all contents, ties ½; mean over columns.
 
@@ -100,7 +110,7 @@ def auroc(
         return _mean(each)
 
     why = None if wins else "no damaged or no clean image"
-    return _estimate(replicate, names, seed, SHARE, known.any(axis=1), why)
+    return held_out(replicate, names, folds, seed, SHARE, known.any(axis=1), why)
 
 
 def r_squared(
@@ -108,6 +118,7 @@ def r_squared(
     predicted: np.ndarray,
     means: np.ndarray,
     contents: np.ndarray,
+    folds: int,
     seed: int | None = 0,
 ) -> Estimate:
     """1 - Σ squared errors / Σ squared errors of ``means``, those of the training rows.
@@ -129,7 +140,26 @@ def r_squared(
         return found
 
     why = None if total.any() else "the training mean is right" if len(total) else "no prediction"
-    return _estimate(replicate, names, seed, _BELOW_ONE, rows, why)
+    return held_out(replicate, names, folds, seed, _BELOW_ONE, rows, why)
+
+
+def rank_correlation(
+    truth: np.ndarray,
+    scores: np.ndarray,
+    contents: np.ndarray,
+    folds: int,
+    seed: int | None = 0,
+) -> Estimate:
+    """SRCC of ``scores`` with ``truth``, both ``float [n]``, left out where one is NaN."""
+    known = np.isfinite(truth) & np.isfinite(scores)
+    names, groups = np.unique(contents[known], return_inverse=True)
+    x, y = scores[known], truth[known]
+
+    def replicate(counts: np.ndarray) -> np.ndarray:
+        return srcc(x, y, groups, counts)
+
+    why = None if varies(x) and varies(y) else "predictions or truth do not vary"
+    return held_out(replicate, names, folds, seed, RANGES["srcc"], known, why)
 
 
 def _by_chance(positives: np.ndarray, n: int) -> np.ndarray:
@@ -137,25 +167,6 @@ def _by_chance(positives: np.ndarray, n: int) -> np.ndarray:
     rest = (positives - 1) / max(n - 1, 1)
     found: np.ndarray = rest + (1 - rest) * (1 / np.arange(1, n + 1)).sum() / n
     return found
-
-
-def _estimate(
-    replicate: Replicate,
-    names: np.ndarray,
-    seed: int | None,
-    limits: tuple[float, float],
-    known: np.ndarray,
-    why: str | None,
-) -> Estimate:
-    n, n_contents = int(known.sum()), len(names)
-    if why:
-        return Estimate(None, None, None, None, n_contents, n, len(known), why)
-    value = float(replicate(np.ones((1, n_contents)))[0])
-    if seed is None:
-        return Estimate(value, None, None, None, n_contents, n, len(known))
-    held = "predictions held fixed"
-    interval = content_interval(value, replicate, n_contents, seed, limits, held)
-    return estimated(value, interval, n_contents, n, len(known))
 
 
 def _over(weights: np.ndarray, values: np.ndarray) -> np.ndarray:

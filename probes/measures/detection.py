@@ -19,7 +19,7 @@ import numpy as np
 
 from harness.protocols.intervals import FEW_CONTENTS, Replicate, content_interval
 
-from .null import Null, is_null, null_of, remark
+from .null import Null, null_of, remark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,15 +70,14 @@ def detections(observed: pd.DataFrame) -> Detections:
     if not observed["id"].is_unique:
         raise ValueError(f"the id {observed['id'][observed['id'].duplicated()].iloc[0]!r} is twice")
     null, size = null_of(observed), observed["delta"].abs().to_numpy(np.float64)
-    limits = null.limits(np.ones((1, len(null.names))))[0]
+    (limits,), (alarms,) = null.judged(np.ones((1, len(null.names))))
     limit = limits[null.places(observed)]
     detected = pd.Series(size > limit, pd.Index(observed["id"]), "boolean", name="detected")
     detected[np.isnan(limit)] = pd.NA
-    judged = is_null(observed) & ~np.isnan(limit)
     return Detections(
         detected,
         pd.Series(limits, pd.Index(null.names, name="content"), name="limit"),
-        float((size > limit)[judged].mean()) if judged.any() else None,
+        None if np.isnan(alarms) else float(alarms),
         len(null.sizes),
         remark(null),
     )

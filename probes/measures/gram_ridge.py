@@ -77,21 +77,26 @@ class System:
 
     def left_out(
         self, targets: np.ndarray, groups: np.ndarray, alphas: Sequence[float] | np.ndarray
-    ) -> np.ndarray:
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Predictions of each row by heads without its group, for every alpha: ``[A, n, m]``.
 
-        ``groups [n]`` holds at least two different ones.
+        And the means of what those heads have learned from, ``[n, m]``. ``groups [n]`` holds at
+        least two different ones.
         """
         y, _ = self._scaled(targets)
         members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-        found = np.empty((len(alphas), *targets.shape))
+        found, means = np.empty((len(alphas), *targets.shape)), np.empty(targets.shape)
+        for rows in members:
+            left = self._weights.copy()
+            left[rows] = 0
+            means[rows] = left @ targets / left.sum()
         for i, alpha in enumerate(alphas):
             inverse = self._inverse(alpha)
             whole = inverse @ y
             for rows in members:
                 residuals = np.linalg.solve(inverse[np.ix_(rows, rows)], whole[rows])
                 found[i, rows] = targets[rows] - residuals / self._root[rows, None]
-        return found
+        return found, means
 
     def _scaled(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The targets about their weighted means, times √w; and those means."""

@@ -27,7 +27,8 @@ def monotonicity(
     Of single damages in plain ladders. ``observed`` has a column ``mask``: a text that the nested
     masks of one ladder share; an image that is damaged all over stands at the end of all of its
     content, type and severity. Means are over the pairs of a ladder, its content's ladders, and
-    contents. One row, or one for each group of ``by`` (of two areas, ``by`` sees the smaller):
+    contents. Two images that are both bitwise pristine (``changed`` "no", where told) are one image
+    and no pair. One row, or one for each group of ``by`` (of two areas, ``by`` sees the smaller):
     see ``summarize``. ``n`` counts pairs of images.
     """
     rows = ladders(observed)
@@ -47,8 +48,10 @@ def _pairs(rows: pd.DataFrame, along: Literal["severity", "area"]) -> pd.DataFra
     whole = rows["area"] == 1
     # Ladders that differ in their masks alone end with one image.
     rows = rows.assign(mask=rows["mask"].mask(whole, "whole")).drop_duplicates(cell)
+    rows = rows.assign(same=rows["changed"] == "no" if "changed" in rows else False)
     fixed = ["content", "type", _OTHER[along]]
-    pairs = rows.merge(rows[[*fixed, along, "mask", "delta"]], on=fixed, suffixes=("", "_more"))
-    pairs = pairs[pairs[along] < pairs[f"{along}_more"]]
+    further = rows[[*fixed, along, "mask", "delta", "same"]]
+    pairs = rows.merge(further, on=fixed, suffixes=("", "_more"))
+    pairs = pairs[(pairs[along] < pairs[f"{along}_more"]) & ~(pairs["same"] & pairs["same_more"])]
     pairs = pairs[(pairs["mask"] == pairs["mask_more"]) | (pairs["mask_more"] == "whole")]
     return pairs.assign(ordered=ordered(pairs["delta"], pairs["delta_more"]))

@@ -56,6 +56,17 @@ class Null:
         limits[~(counts[:, self.moves] > 0).any(axis=1)] = np.nan
         return limits
 
+    def judged(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """``limits`` at ``counts [B, C]``, and the rates of false alarms there, ``[B]``.
+
+        A rate is the share of harmless changes above the limit of their content; NaN: no limit.
+        """
+        limits = self.limits(counts)
+        own = limits[:, self.contents]
+        weights = counts[:, self.contents] * ~np.isnan(own)
+        with np.errstate(invalid="ignore"):  # where nothing has a limit
+            return limits, (weights * (self.sizes > own)).sum(axis=1) / weights.sum(axis=1)
+
     def places(self, rows: pd.DataFrame) -> np.ndarray:
         """Where the contents of ``rows`` are in ``names``."""
         contents = rows["content"].to_numpy(str)

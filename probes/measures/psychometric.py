@@ -25,14 +25,11 @@ _DONE = 1e-9  # gain in log-likelihood below which a fit is at its maximum
 _LIKELY = 1.92  # half the 95 % quantile of χ² with one degree of freedom
 
 
-def psi(parameters: np.ndarray, areas: np.ndarray, false_alarms: float) -> np.ndarray:
-    """ψ at ``areas [A]`` in (0, 1] for each row α, β, λ of ``parameters [B, 3]``: ``[B, A]``."""
-    alpha, beta, lapse = parameters.T[:, :, None]
-    return false_alarms + (1 - false_alarms - lapse) * expit((np.log2(areas) - alpha) / beta)
+def crossing(parameters: np.ndarray, false_alarms: np.ndarray | float) -> np.ndarray:
+    """log₂ of the area where ψ = 0.75, for each row α, β, λ of ``parameters [B, 3]``.
 
-
-def crossing(parameters: np.ndarray, false_alarms: float) -> np.ndarray:
-    """log₂ of the area where ψ = 0.75, for each row α, β, λ of ``parameters [B, 3]``; γ < 0.75."""
+    NaN where γ, one for all rows or ``[B]``, is 0.75 or more.
+    """
     alpha, beta, lapse = parameters.T
     return alpha + beta * logit((LEVEL - false_alarms) / (1 - false_alarms - lapse))
 
@@ -46,13 +43,14 @@ def log_likelihood(detected: np.ndarray, trials: np.ndarray, p: np.ndarray) -> n
 
 
 def fit_psychometric(
-    detected: np.ndarray, trials: np.ndarray, areas: np.ndarray, false_alarms: float
+    detected: np.ndarray, trials: np.ndarray, areas: np.ndarray, false_alarms: np.ndarray | float
 ) -> np.ndarray:
     """The most likely α, β, λ of each of B data sets at once: ``float64 [B, 3]``.
 
     ``detected`` and ``trials`` are counts ``[B, A]`` at ``areas [A]``, of which there are at
-    least two. From the best of a coarse grid, each fit climbs by damped Fisher scoring within
-    the bounds. Rows without a trial have NaN.
+    least two; ``false_alarms`` is γ of all or of each, ``[B]``. From the best of a coarse grid
+    (at the mean γ), each fit climbs by damped Fisher scoring within the bounds. Rows without a
+    trial have NaN.
     """
     x = np.log2(areas)
     middle, half = (x.max() + x.min()) / 2, (x.max() - x.min()) / 2
@@ -60,18 +58,19 @@ def fit_psychometric(
     # Parameters u, s, λ of F = logistic(u + s x): flat curves need no far-off α.
     reach = half / STEEPEST + _SATURATED
     low, high = np.array([-reach, 1 / FLATTEST, 0]), np.array([reach, 1 / STEEPEST, MAX_LAPSE])
-    rows, back = np.unique(np.hstack([detected, trials]), axis=0, return_inverse=True)
-    k, n = np.hsplit(rows.astype(np.float64), 2)
-    found = _start(k, n, x, half, false_alarms)
-    value = log_likelihood(k, n, _curve(found, x, false_alarms)[0])
+    gamma = np.broadcast_to(np.reshape(false_alarms, (-1, 1)), (len(detected), 1))
+    rows, back = np.unique(np.hstack([detected, trials, gamma]), axis=0, return_inverse=True)
+    k, n, gamma = np.split(rows.astype(np.float64), [len(x), 2 * len(x)], axis=1)
+    found = _start(k, n, x, half, float(gamma.mean()))
+    value = log_likelihood(k, n, _curve(found, x, gamma)[0])
     damping, live = np.full(len(found), 1e-3), np.arange(len(found))
     for _ in range(_STEPS):
         if not len(live):
             break
         here = found[live]
-        step = _step(here, k[live], n[live], x, false_alarms, damping[live], low, high)
+        step = _step(here, k[live], n[live], x, gamma[live], damping[live], low, high)
         there = np.clip(here + step, low, high)
-        gain = log_likelihood(k[live], n[live], _curve(there, x, false_alarms)[0]) - value[live]
+        gain = log_likelihood(k[live], n[live], _curve(there, x, gamma[live])[0]) - value[live]
         better = gain > 0
         found[live[better]] = there[better]
         value[live[better]] += gain[better]
@@ -127,7 +126,7 @@ def _grid(half: float, slopes: int, places: int, lapses: int) -> np.ndarray:
 
 
 def _curve(
-    at: np.ndarray, x: np.ndarray, false_alarms: float
+    at: np.ndarray, x: np.ndarray, false_alarms: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """ψ (kept off 0 and 1 by less than any data can tell), F and 1 - γ - λ."""
     f = expit(at[:, :1] + at[:, 1:2] * x)
@@ -140,7 +139,7 @@ def _step(
     k: np.ndarray,
     n: np.ndarray,
     x: np.ndarray,
-    false_alarms: float,
+    false_alarms: np.ndarray,
     damping: np.ndarray,
     low: np.ndarray,
     high: np.ndarray,

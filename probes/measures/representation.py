@@ -143,12 +143,13 @@ def _heads(
     y = np.concatenate([target.values[rows] for target in targets], axis=1)
     few = np.argsort(order[rows], kind="stable")[:_TUNED_ON]
     small = System(gram[np.ix_(few, few)], targets[0].weights(rows[few]))
-    predicted = small.left_out(y[few], contents[rows[few]], ALPHAS)
+    predicted, means = small.left_out(y[few], contents[rows[few]], ALPHAS)
     system = System(gram, targets[0].weights(rows))
     fits, end = {}, 0
     for target in targets:
         columns = slice(end, end := end + target.values.shape[1])
-        alpha = _best_alpha(predicted[:, :, columns], y[few][:, columns], target.balanced)
+        left = predicted[:, :, columns], y[few][:, columns], means[:, columns]
+        alpha = _best_alpha(*left, target.balanced)
         if blocks:
             numbers = [np.flatnonzero(block[rows]) for block in blocks]
             yield target, system.without(y[:, columns.start], alpha, numbers)
@@ -158,10 +159,12 @@ def _heads(
         yield target, fits[alpha].columns(columns)
 
 
-def _best_alpha(predicted: np.ndarray, y: np.ndarray, two_classes: bool) -> float:
+def _best_alpha(
+    predicted: np.ndarray, y: np.ndarray, means: np.ndarray, two_classes: bool
+) -> float:
     """By the squared error, or by AUROC: SRCC orders predictions of two classes alike."""
-    if two_classes:
-        loss = -np.nan_to_num(srcc_each(predicted[:, :, 0], y[:, 0]), nan=-2.0)
+    if two_classes:  # about training means, which are low where a content has many of a class
+        loss = -np.nan_to_num(srcc_each((predicted - means)[:, :, 0], y[:, 0]), nan=-2.0)
     else:
         loss = np.square(predicted - y).sum(axis=(1, 2))
     return float(ALPHAS[np.argmin(loss)])

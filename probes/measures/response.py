@@ -35,9 +35,13 @@ FULL = "the drop at area 1"
 
 
 def ladders(observed: pd.DataFrame, kind: str = "plain") -> pd.DataFrame:
-    """The probes in ladders of a kind, less negative controls (``visible`` "no", where told)."""
-    keep = (observed["role"] == "probe") & (observed["ladder"] == kind)
-    return observed[keep & (observed.get("visible", "yes") != "no")]
+    """The probes in ladders of a kind, damage that nobody sees included: left out, the small
+    areas would keep what shows alone. Of calibrated ladders those that reach every area
+    (``complete`` not "no", where told), so that all areas hold the same ladders."""
+    rows = observed[(observed["role"] == "probe") & (observed["ladder"] == kind)]
+    if kind == "plain" or "complete" not in rows:
+        return rows
+    return rows[rows["complete"] != "no"]
 
 
 def beside_full_frame(

@@ -16,6 +16,7 @@ import numpy as np
 from harness.protocols.intervals import FEW_CONTENTS, draw_counts
 
 from .censored import Threshold, censored, medians, percentiles
+from .null import Null
 from .psychometric import LEVEL as NOTICED
 from .psychometric import crossing, fit_psychometric, likely_crossings
 
@@ -52,32 +53,32 @@ class Fit:
 
 def thresholds(
     observed: pd.DataFrame,
-    detected: pd.Series,
-    false_alarms: float | None,
+    null: Null,
     by: Sequence[str] = ("type", "severity"),
     seed: int = 0,
 ) -> dict[tuple[Hashable, ...], Fit]:
     """A threshold for each cell of the columns ``by`` of ``observed``, sorted.
 
-    ``detected`` is by id; a missing one is left out. The limits of detection and
-    ``false_alarms`` are held fixed while contents are drawn.
+    Detected is a |delta| above the limit that ``null`` has for the content; images without a
+    limit are left out. Every draw of contents finds the limits and the rate of false alarms anew.
 
     The interval covers a percentile bootstrap over contents and the likelihood-ratio interval:
     where all contents agree at an area, so do all resamples, and a bootstrap alone is too sure.
+    Where none are detected up to an area, and all from the next, it covers all between the two.
     Below FEW_CONTENTS contents the percentiles are moved out to give a t interval where a
     statistic is normal (Hesterberg 2015, "expanded percentile"), as a jackknife has no meaning
     for a censored value. ValueError where ``by`` pools types or severities.
     """
     if missing := {"type", "severity"} - set(by):
         raise ValueError(f"thresholds are never of pooled cells: add {sorted(missing)} to 'by'")
-    outcome = detected.reindex(observed["id"]).to_numpy(np.float64, na_value=np.nan)
-    rows = observed[[*by, "content", "area"]].assign(outcome=outcome)
-    names = sorted(set(observed["content"]))
-    counts = draw_counts(len(names), seed) if names else np.empty((0, 0))
-    return {
-        key: _fit(cell.dropna(subset="outcome"), names, counts, false_alarms, seed)
-        for key, cell in rows.groupby(list(by), dropna=False)
-    }
+    if observed.empty:
+        return {}
+    n_contents = len(null.names)
+    parts = np.ones((1, n_contents)), draw_counts(n_contents, seed)
+    limits, alarms = map(np.concatenate, zip(*map(null.judged, parts), strict=True))
+    draws = _Draws(np.concatenate(parts), limits, alarms)
+    rows = observed.assign(place=null.places(observed), size=observed["delta"].abs())
+    return {key: _fit(cell, draws, seed) for key, cell in rows.groupby(list(by), dropna=False)}
 
 
 def median_threshold(fits: Sequence[Fit]) -> Fit:
@@ -114,45 +115,59 @@ def median_threshold(fits: Sequence[Fit]) -> Fit:
     )  # fmt: skip
 
 
-def _fit(
-    cell: pd.DataFrame,
-    names: Sequence[str],
-    counts: np.ndarray,
-    false_alarms: float | None,
-    seed: int,
-) -> Fit:
+@dataclass(frozen=True)
+class _Draws:
+    """Draws of contents, the first of which are the contents as they are, and what follows."""
+
+    counts: np.ndarray  # [1 + B, C]
+    limits: np.ndarray  # [1 + B, C]
+    false_alarms: np.ndarray  # [1 + B]
+
+
+def _fit(cell: pd.DataFrame, draws: _Draws, seed: int) -> Fit:
+    cell = cell[~np.isnan(draws.limits[0, cell["place"]])]
+    place, n, n_contents = cell["place"].to_numpy(), len(cell), cell["place"].nunique()
     areas, column = np.unique(cell["area"].to_numpy(np.float64), return_inverse=True)
-    row = np.searchsorted(names, cell["content"].to_numpy(str))
-    shape = (len(names), len(areas))
-    trials, hits = np.zeros(shape), np.zeros(shape)
-    np.add.at(trials, (row, column), 1)
-    np.add.at(hits, (row, column), cell["outcome"])
-    n, n_contents = len(cell), int(trials.any(axis=1).sum())
+    false_alarms = float(draws.false_alarms[0])
     if why := _impossible(areas, false_alarms):
         return _without(why, n, n_contents)
-    assert false_alarms is not None  # that was impossible
-    draws = np.vstack([np.ones(len(names)), counts])  # the first is the data as they are
-    fits = fit_psychometric(draws @ hits, draws @ trials, areas, false_alarms)
+    limits, at = draws.limits[:, place], np.eye(len(areas))[column]
+    weights = draws.counts[:, place] * ~np.isnan(limits)
+    trials, hits = weights @ at, (weights * (cell["size"].to_numpy() > limits)) @ at
+    fits = fit_psychometric(hits, trials, areas, np.nan_to_num(draws.false_alarms))
     ends = float(areas[0]), float(areas[-1])
-    x = crossing(fits, false_alarms)
-    likely = likely_crossings(hits.sum(axis=0), trials.sum(axis=0), areas, false_alarms)
-    x = np.append(x, likely)
+    x = crossing(fits, draws.false_alarms)
+    likely = likely_crossings(hits[0], trials[0], areas, false_alarms)
+    x = np.append(x, _with_the_gap(likely, hits[0], trials[0], areas))
     x = np.where(x <= np.log2(ends[0]), -np.inf, np.where(x > np.log2(ends[1]), np.inf, x))
     low, high, method = None, None, "no interval: one content"
     if n_contents > 1:
         drawn, method = percentiles(x[1:-2], n_contents, seed)
         low = censored(min(*x[-2:], *drawn), ends)
         high = censored(max(*x[-2:], *drawn), ends)
-        method = f"likelihood ratio and {method}"
+        method = f"likelihood ratio and {method}, limits found anew"
     alpha, beta, lapse = map(float, fits[0])
     return Fit(
         censored(x[0], ends), low, high, method, n, n_contents,
-        alpha, beta, lapse, ends, seed, len(names), x[1:-2],
+        alpha, beta, lapse, ends, seed, draws.counts.shape[1], x[1:-2],
     )  # fmt: skip
 
 
-def _impossible(areas: np.ndarray, false_alarms: float | None) -> str | None:
-    if false_alarms is None:
+def _with_the_gap(
+    interval: tuple[float, float], hits: np.ndarray, trials: np.ndarray, areas: np.ndarray
+) -> tuple[float, float]:
+    """``interval`` with the gap between the largest area of which none is detected and the next,
+    of which all are, as larger ones: counts cannot tell where in it a step would lie."""
+    first = int(np.argmax(np.append(hits, 1) > 0))
+    if 0 < first < len(areas) and (hits[first:] == trials[first:]).all():
+        below, above = np.log2(areas[first - 1 : first + 1])
+        below = np.nextafter(below, above)  # at the smallest area itself it would be censored
+        return min(interval[0], float(below)), max(interval[1], float(above))
+    return interval
+
+
+def _impossible(areas: np.ndarray, false_alarms: float) -> str | None:
+    if np.isnan(false_alarms):
         return "the rate of false alarms is not known"
     if false_alarms >= NOTICED:
         return f"false alarms ({false_alarms:.2f}) are as frequent as a threshold's detections"

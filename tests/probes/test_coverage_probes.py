@@ -11,8 +11,8 @@ from harness.model import ModelCard
 from harness.operate import operate
 from harness.sample import Dataset
 from harness.store import Output
-from probes.coverage import coverage, seen_share
-from probes.coverage_probes import coverage_probes, coverages, outcomes
+from probes.coverage import Coverage, coverage, seen_share
+from probes.coverage_probes import coverage_probes, outcomes
 from probes.coverage_search import OPEN, SEEN, UNSEEN
 
 
@@ -44,7 +44,7 @@ def output_of(model, dataset: Dataset, without: str = "") -> Output:
 
 def test_as_measured_adaptively_at_each_size():
     dataset = coverage_probes("128x96,160x112")
-    found = coverages(dataset, output_of(Part(rectangle), dataset), "part", "features")
+    found = outcomes(dataset, output_of(Part(rectangle), dataset), "part", "features")
     assert set(found) == {(128, 96), (160, 112)}
     for size, each in found.items():
         direct = coverage(Part(rectangle), size, calls=500)
@@ -76,7 +76,7 @@ def test_what_one_perturbation_does_not_show_is_open():
         return patches.var((2, 3)).amin().view(1)
 
     dataset = coverage_probes("128x128")
-    found = coverages(dataset, output_of(Part(smoothest), dataset), "m", "features")[128, 128]
+    found = outcomes(dataset, output_of(Part(smoothest), dataset), "m", "features")[128, 128]
     assert (found.seen[:, :4] == UNSEEN).all()
     right = found.seen[:, 4:]
     # Its smoothest block shows when it is noise; a square without it only when it is flat.
@@ -89,13 +89,12 @@ def test_what_one_perturbation_does_not_show_is_open():
 def test_what_failed_is_open():
     dataset = coverage_probes("128x96")
     output = output_of(Part(rectangle), dataset, without="/block/noise/003-003")
-    found = coverages(dataset, output, "part", "features")[128, 96]
+    found = outcomes(dataset, output, "part", "features")[128, 96]
     assert np.argwhere(found.seen == OPEN).tolist() == [[3, 3]]
     output = output_of(Part(rectangle), dataset, without="/texture/")
-    assert np.isnan(coverages(dataset, output, "part", "features")[128, 96].resampling)
+    assert np.isnan(outcomes(dataset, output, "part", "features")[128, 96].resampling)
     for without in ("/whole/flat", "/again/2"):
         output = output_of(Part(rectangle), dataset, without)
-        assert coverages(dataset, output, "part", "features") == {}
         assert outcomes(dataset, output, "part", "features") == {(128, 96): "failed"}
 
 
@@ -111,7 +110,7 @@ def test_a_model_that_does_not_repeat_itself_has_no_map_from_single_looks():
     output = output_of(Part(noisy), dataset)
     found = outcomes(dataset, output, "part", "features")
     assert found[160, 112] == ("its output is not repeatable: measure with iqa-eval coverage MODEL")
-    assert list(coverages(dataset, output, "part", "features")) == [(128, 96)]
+    assert isinstance(found[128, 96], Coverage)
 
 
 @pytest.mark.parametrize("sizes", ["", "512", "512x384;"])

@@ -15,7 +15,7 @@ from harness.protocols.base import Inputs, Need, Skip
 from harness.sample import Damage, Dataset, Sample
 from harness.store import Output
 from probes.contents import embedded
-from probes.coverage_probes import coverage_probes, coverages
+from probes.coverage_probes import coverage_probes, outcomes
 from probes.coverage_protocol import COVERAGE
 from probes.in_view import rows, seen_shares
 from probes.masks import MaskRecipe
@@ -114,7 +114,7 @@ def test_the_embedded_photographs_have_a_coverage_set_of_their_sizes() -> None:
 
 def test_damage_outside_the_view_is_set_apart() -> None:
     dataset = coverage_probes("128x96")
-    found = coverages(dataset, scored(dataset), "crop", "score")
+    found = outcomes(dataset, scored(dataset), "crop", "score")
 
     class Masked:
         def __init__(self, place: tuple[slice, slice]) -> None:

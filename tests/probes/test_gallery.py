@@ -8,9 +8,10 @@ from PIL import Image
 
 from harness.images import Failure
 from harness.sample import Damage, Dataset, Sample
+from probes.achieved import Achieved
 from probes.contents import embedded
 from probes.demo import demo_probes
-from probes.gallery import CAPTION, _kind, _spread, contact_sheet
+from probes.gallery import CAPTION, _did, _kind, _spread, contact_sheet
 from probes.masks import MaskRecipe
 from probes.render import Recipe, mask_json
 
@@ -97,6 +98,12 @@ def test_every_kind_of_ladder_has_its_row_and_what_cannot_be_reached_its_reason(
     contact_sheet(kinds(), tmp_path / "sheet.png", rows=5)
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.height > 1000
+
+
+def test_a_cell_says_what_its_damage_did() -> None:
+    assert _did(Achieved(31.26, 0.9, 2.0, 4.0)) == "\nlocal PSNR 31.3 dB"
+    assert _did(Achieved(100.0, 1.0, 0.0, 0.0)) == "\nalters no pixel here"
+    assert _did(None) == ""
 
 
 def test_a_dataset_without_ladders_is_refused(tmp_path: Path) -> None:

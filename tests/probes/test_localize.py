@@ -18,6 +18,7 @@ from harness.reducers import REDUCERS
 from harness.registry import UnknownName, load_protocol
 from harness.sample import Damage, Dataset, Pair, Sample
 from harness.store import Output
+from probes.change import Change
 from probes.localize import APPEARANCE, CHANGE, LOCALIZATION
 from probes.measures.localization import iou_elsewhere, localization
 from tests.conftest import card
@@ -33,7 +34,8 @@ Map = Callable[[Sample, np.ndarray], np.ndarray]
 class Patch:
     """A gray image with a darker rectangle of ``area`` at a place that the seed draws."""
 
-    def __init__(self, area: float, seed: int = 0) -> None:
+    def __init__(self, area: float, seed: int = 0, scene: int | None = None) -> None:
+        self.scene = scene  # draws tiles of 8 px, each of its own gray
         side = int(HEIGHT * area**0.5), int(WIDTH * area**0.5)
         rng = np.random.default_rng(seed)
         top, left = (int(rng.integers(0, n - s + 1)) for n, s in zip((48, 64), side, strict=True))
@@ -41,10 +43,13 @@ class Patch:
         self.mask[top : top + side[0], left : left + side[1]] = 1
 
     def fingerprint(self) -> str:
-        return str(np.flatnonzero(self.mask).tolist())
+        return f"{self.scene} {np.flatnonzero(self.mask).tolist()}"
 
     def load(self, policy: DecodePolicy) -> Decoded:
-        gray = torch.from_numpy(200 - 100 * self.mask).to(torch.uint8)
+        base = np.full((HEIGHT // 8, WIDTH // 8), 200.0)
+        if self.scene is not None:
+            base = np.random.default_rng(self.scene).uniform(101, 255, base.shape)
+        gray = torch.from_numpy(base.repeat(8, 0).repeat(8, 1) - 100 * self.mask).to(torch.uint8)
         return Decoded(gray.expand(3, -1, -1).clone())
 
     def alpha(self) -> np.ndarray:
@@ -55,18 +60,19 @@ AREAS = (1 / 64, 1 / 16, 1 / 4)
 FACTS = (("role", "probe"), ("ladder", "plain"), ("visible", "yes"))
 
 
-def probe_set(n_contents: int = 6) -> Dataset:
+def probe_set(n_contents: int = 6, flat: bool = True) -> Dataset:
     """Two types × three areas, shapes in turn, each paired with the pristine image."""
     samples, references = [], []
     for c in range(n_contents):
-        pristine = Sample(f"{c:02}", Patch(0), f"scene{c:02}")
+        scene = None if flat else c
+        pristine = Sample(f"{c:02}", Patch(0, scene=scene), f"scene{c:02}")
         references.append(pristine)
         for i, kind in enumerate(("blur", "jpeg")):
             for k, area in enumerate(AREAS):
                 shape = ("ellipse", "strip", "any")[(c + k) % 3]
                 facts = (*FACTS, ("shape", shape))
                 damage = Damage(kind, 2.0 + i, area_asked=area, area_met=area)
-                name, source = f"{c:02}-{kind}-{k}", Patch(area, seed=10 * c + i)
+                name, source = f"{c:02}-{kind}-{k}", Patch(area, 10 * c + i, scene)
                 samples.append(
                     Sample(
                         name, source, pristine.content, damages=(damage,), reference=pristine.id,
@@ -161,14 +167,17 @@ def test_rows_are_means_over_contents_of_what_each_map_says() -> None:
     assert not any("placement=" in subset or "=any" in subset for _, subset in rows)
 
 
-def test_change_is_read_to_either_side_of_one_half_in_any_channel() -> None:
+def test_change_is_more_damage_in_any_channel_and_less_comes_last() -> None:
     mask = Patch(1 / 16).mask
     maps = np.full((2, HEIGHT, WIDTH), 0.5, np.float32)
-    maps[0] += 0.2 * mask * (np.arange(WIDTH) % 2)
-    maps[1] -= 0.3 * mask * (np.arange(WIDTH) % 2 == 0)
+    even = np.arange(WIDTH) % 2 == 0
+    maps[0] += 0.2 * mask * even
+    maps[1] += 0.3 * mask * ~even
     row = dict(zip(CHANGE.statistics, CHANGE.reduce(maps, mask)[0], strict=True))
     assert (row["auroc"], row["ap"], row["iou_oracle"], row["pointing"]) == (1, 1, 1, 1)
     assert CHANGE.reduce(maps, mask).shape == (1, len(CHANGE.statistics))
+    row = dict(zip(CHANGE.statistics, CHANGE.reduce(1 - maps[:1] * mask, mask)[0], strict=True))
+    assert row["auroc"] == 0
 
 
 def test_both_readings_stand_side_by_side_and_pairs_find_their_probe() -> None:
@@ -292,6 +301,57 @@ class Luminance:
         return torch.stack([image.double().mean() for image in images])
 
 
+class Mapped:
+    """A quality map of each image, made by ``quality(pixels [H, W])``."""
+
+    def __init__(self, name: str, quality: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self.card, self.quality = card(name), quality
+
+    def quality_map(self, images: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        return [self.quality(image[0].float()) for image in images]
+
+
+def noise(pixels: torch.Tensor) -> torch.Tensor:
+    """Drawn by the very pixels: as if at random, and the same every time."""
+    seed = int((pixels.double() * torch.arange(pixels.numel()).reshape(pixels.shape)).sum())
+    return torch.rand(12, 16, generator=torch.Generator().manual_seed(seed))
+
+
+def test_quality_maps_beside_those_of_the_pristine_images(tmp_path: Path) -> None:
+    """Darkening in scenes with dark parts of their own."""
+    models = [
+        Mapped("luma", lambda pixels: pixels),
+        Mapped("contrary", lambda pixels: -pixels),
+        Mapped("random", noise),
+        Mapped("constant", torch.ones_like),
+    ]
+    changes = [
+        Change(m, replace(m.card, name=f"change:{m.card.name}", map_channels=("drop",)))
+        for m in models
+    ]
+    frame = harness.run(
+        changes, [probe_set(24, flat=False)], ["localization"],
+        cache=tmp_path, workers=1, progress=False,
+    )  # fmt: skip
+    rows = frame[frame.subset == "all"].set_index(["model", "metric"])
+    luma = rows.value["change:luma"]
+    assert {luma[f"change_{name}"] for name in METRICS} == {1.0}
+    assert luma["auroc"] < 0.95  # a dark tile is as dark as some that were darkened
+    assert luma["ap"] < 0.9
+    contrary = rows.value["change:contrary"]  # sees where, and takes it for the better
+    assert contrary["change_auroc"] == 0
+    assert contrary["auroc"] == pytest.approx(1 - luma["auroc"])
+    random = rows.loc["change:random"]
+    for name in ("auroc", "change_auroc"):
+        assert random.ci_low[name] < 0.5 < random.ci_high[name]
+        assert random.ci_high[name] - random.ci_low[name] < 0.15
+    constant = rows.value["change:constant"]
+    for prefix in ("", "change_"):
+        assert constant[f"{prefix}auroc"] == 0.5
+        assert constant[f"{prefix}pointing"] == pytest.approx(constant["pointing_chance"])
+        assert constant[f"{prefix}ap"] == pytest.approx(constant["mask_share"])
+
+
 def test_from_images_to_rows(tmp_path: Path) -> None:
     """Through the store, with the reducers found by their entry points."""
     sliding = harness.load_model("sliding:control:luminance", window=8, stride=4)
@@ -313,7 +373,7 @@ def test_from_images_to_rows(tmp_path: Path) -> None:
 
 def test_reducers_of_a_package_are_found_by_name_and_version() -> None:
     assert REDUCERS["localize@1"] is APPEARANCE
-    assert REDUCERS["localize-change@1"] is CHANGE
+    assert REDUCERS["localize-change@2"] is CHANGE
     assert load_protocol("localization") is LOCALIZATION
     REDUCERS.pop("localize@1")
     assert REDUCERS["localize@1"] is APPEARANCE

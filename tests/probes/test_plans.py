@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from probes.design import DESIGN
@@ -30,6 +30,7 @@ def _alone(ladders: tuple[Ladder, ...]) -> list[Ladder]:
 
 @settings(max_examples=8, deadline=None)
 @given(n=st.integers(1, 40), budget=st.integers(2400, 7000), seed=st.integers(0, 2**32))
+@example(n=16, budget=2962, seed=0)  # 5 of 16 contents a type: groups that never met
 def test_any_plan_keeps_its_budget_is_balanced_and_estimable(
     n: int, budget: int, seed: int
 ) -> None:

@@ -14,6 +14,7 @@ from harness.protocols.base import Inputs, Measure, Need, Skip
 from harness.sample import Damage, Dataset, Sample
 from harness.store import Output
 from probes.readout import REPRESENTATION
+from probes.readout_table import readable, table_of
 
 AREAS = (1 / 16, 1 / 4, 1.0)
 TYPES = ("blur", "jpeg", "noise", "tint")
@@ -40,6 +41,14 @@ class Mask:
         return found
 
 
+def _facts(severity: int, area: float, noise: float) -> tuple[tuple[str, str | float], ...]:
+    psnr = 40 - 5 * severity + noise
+    return (
+        *(("local_psnr", psnr), ("local_ssim", 1 - severity / 6 + noise / 100)),
+        *(("mse", area * 255**2 / 10 ** (psnr / 10)), ("visible", "yes")),
+    )
+
+
 def probe_set(contents: int = 8) -> Dataset:
     rng = np.random.default_rng(0)
     samples, references = [], []
@@ -64,7 +73,7 @@ def probe_set(contents: int = 8) -> Dataset:
                             f"{scene}-{kind}-{severity}-{area:g}", Mask(x, y), scene,  # type: ignore[arg-type]
                             damages=(Damage(kind, severity, mask, area, area),),
                             reference=f"pristine{c:02}",
-                            facts=(("local_psnr", 40.0 - 5 * severity + float(rng.normal())),),
+                            facts=_facts(severity, area, float(rng.normal())),
                         )
                     )  # fmt: skip
         pair = (
@@ -129,6 +138,12 @@ def test_what_is_planted_is_read() -> None:
         assert value(rows, "severity_r2", regime) > 0.95
         assert value(rows, "damaged_auroc", f"{regime} area=1/16") > 0.95
         assert value(rows, "local_psnr_r2", regime) > 0.8
+        for metric in ("fr_psnr_srcc", "fr_local_ssim_srcc"):
+            assert value(rows, metric, f"{regime} area=1/16") > 0.85  # noise ties severities
+    row = rows["fr_psnr_srcc", "regime=mixed area=1"]
+    assert (row.n_expected, row.n_scored) == (96, 96)  # damaged images alone
+    assert row.ci_method is not None
+    assert row.ci_method.endswith("widened × 1.53 since other contents make other heads")
     assert value(rows, "type_map", "regime=mixed damages=2") > 0.95
     for subset in ("regime=localized", "regime=mixed", "all", "fraction=100%"):
         assert value(rows, "log_area_r2", subset) > 0.98
@@ -150,6 +165,8 @@ def test_random_features_are_at_chance() -> None:
         assert row.value is not None
         if metric.endswith("_r2"):
             assert row.value < 0.05, (metric, subset)
+        elif metric.endswith("_srcc"):
+            assert abs(row.value) < 0.35, (metric, subset)
         elif metric == "damaged_auroc" and "type=" not in subset:
             assert 0.3 < row.value < 0.7, subset
     for subset in ("regime=uniform", "regime=localized", "regime=mixed", "all"):
@@ -192,6 +209,26 @@ def test_more_labels_are_read_better_and_repeats_spread() -> None:
         "mean of 5 repeats; their SD is a metric of its own"
     )
     assert ("type_map_split_sd", "fraction=100%") not in rows
+
+
+def test_what_cannot_be_seen_and_calibrated_ladders_are_not_read() -> None:
+    dataset = probe_set(1)
+    (first, *_), clean = [s for s in dataset.samples if damaged(s)], dataset.references
+    unseen = (("visible", "no"), ("mse", 0.1))
+    others = (
+        replace(first, id="invisible", facts=unseen),
+        replace(first, id="pristine by another name", facts=(*unseen[:1], ("changed", "no"))),
+        replace(first, id="calibrated", facts=(("ladder", "equal-energy"),)),
+    )
+    found = readable(replace(dataset, samples=(first, *others)))
+    assert [s.id for s in found] == sorted(s.id for s in (first, *clean))
+
+
+def test_the_whole_psnr_is_that_of_the_mse_and_clean_images_have_none() -> None:
+    table = table_of(readable(probe_set(1))).set_index("id")
+    asked = table.loc["scene00-jpeg-3-0.25"]
+    assert asked["fr_psnr"] == pytest.approx(asked["local_psnr"] + 10 * math.log10(4))
+    assert table.loc[~table["damaged"], ["fr_psnr", "fr_local_ssim"]].isna().all(axis=None)
 
 
 def test_row_order_changes_nothing_and_failures_are_counted() -> None:

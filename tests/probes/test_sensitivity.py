@@ -14,7 +14,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from harness.model import ModelCard
+from harness.model import ModelCard, TrainedOn
 from harness.protocols.base import Inputs, Measure, Need, Skip
 from harness.protocols.heads import ALPHAS, Heads
 from harness.sample import Damage, Dataset, FileSource, Pair, Sample
@@ -268,6 +268,69 @@ def test_an_encoder_is_read_by_heads_without_the_content() -> None:
                 expected = model.predict(values[i].astype(float)).mean()
                 assert found[image.id] == pytest.approx(expected, rel=1e-7)
     assert rows["response", "area=1"].value > rows["response", "area=1/64"].value  # type: ignore[operator]
+
+
+def test_the_head_of_an_encoder_does_not_meet_held_out_types() -> None:
+    dataset, (head, labeled) = probe_set(3), labeled_set(5)
+    renamed = {"jpeg": "jpeg", "blur": "jitter"}  # which is held out
+    dataset = replace(
+        dataset,
+        samples=tuple(
+            replace(s, damages=tuple(replace(d, type=renamed[d.type]) for d in s.damages))
+            for s in dataset.samples
+        ),
+    )
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(len(dataset.images), 2, 4)).astype(np.float32)
+    features = Output(tuple(i.id for i in dataset.images), values, {})
+
+    def read(shift: Mapping[str, float], told: bool = True) -> dict[tuple[str, str], Measure]:
+        """Where the labels of a type are shifted by so much for every other image."""
+        samples = []
+        for i, s in enumerate(head.samples):
+            type = ("jpeg", "jitter")[i % 2]
+            moved = float(s.label or 0) + shift.get(type, 0) * (i % 4 < 2)
+            damages = (Damage(type, 3),) if told else ()
+            samples.append(replace(s, label=moved, damages=damages))
+        card = ModelCard("m", "1", "NR", trained_on=(TrainedOn("photos"),))
+        inputs = Inputs(
+            card,
+            dataset,
+            {FEATURES: features, HEAD: labeled},
+            {"labeled": replace(head, samples=tuple(samples))},
+            seed=0,
+        )
+        return {(row.metric, row.subset): row for row in SENSITIVITY.evaluate(inputs)}
+
+    found = read({})
+    row = found["response", "area=1"]
+    assert read({"jitter": 9.0})["response", "area=1"].scores == row.scores
+    assert read({"jpeg": 9.0})["response", "area=1"].scores != row.scores
+    untold = read({"jitter": 9.0}, told=False)
+    assert untold["response", "area=1"].scores != row.scores
+    # What the head has met, the model has seen: of its types only jitter is new to it.
+    assert ("lsi", "seen=no") in found
+    assert "held out" in found["response", "type=jitter area=1"].marks
+    assert "held out" not in found["response", "type=jpeg area=1"].marks
+    assert not any("seen=" in subset for _, subset in untold)
+
+
+def test_where_a_head_comes_from_is_said() -> None:
+    dataset, (head, labeled) = probe_set(3), labeled_set(5)
+    values = np.array([[[-sum(x.area_asked for x in i.damages)] * 4] for i in dataset.images])
+    values += 0.01 * np.random.default_rng(1).normal(size=values.shape)
+    features = Output(tuple(i.id for i in dataset.images), values.astype(np.float32), {})
+    for types, told in (
+        (("jpeg", "jitter"), "without the 15 images of held-out types"),
+        (("jpeg", "blur"), "on all its images"),
+    ):
+        samples = (
+            replace(s, damages=(Damage(types[i % 2], 3),)) for i, s in enumerate(head.samples)
+        )
+        named = replace(head, samples=tuple(samples))
+        row = evaluate(dataset, {FEATURES: features, HEAD: labeled}, named)["lsi", "all"]
+        assert row.value is not None
+        assert str(row.reason).endswith(f"read by a head fitted on labeled, {told}")
 
 
 def test_an_encoder_that_cannot_be_read() -> None:

@@ -33,6 +33,16 @@ class Luminance:
         return torch.stack([image.double().mean() for image in images])
 
 
+class Counted(Difference):
+    """Counts the pairs of windows that it has scored."""
+
+    asked = 0
+
+    def score_pair(self, images: Images, references: Images) -> torch.Tensor:
+        self.asked += len(images)
+        return super().score_pair(images, references)
+
+
 def make(
     monkeypatch: pytest.MonkeyPatch, model: object, **options: object
 ) -> sliding.SlidingQualityMap:
@@ -130,14 +140,18 @@ def test_a_batch_gives_the_same_bits_as_its_images_alone() -> None:
     assert all(torch.equal(a, b) for a, b in zip(together, alone, strict=True))
 
 
-def test_windows_go_to_the_model_in_batches_of_bounded_size() -> None:
+def test_windows_go_together_in_bounded_batches_where_that_changes_no_bit() -> None:
+    promise = card("sliding", batch_invariant=True)
     inner = Luminance()
-    sliding.SlidingQualityMap(inner, card("sliding"), 96, 24).quality_map([image(480, 480)])
+    sliding.SlidingQualityMap(inner, promise, 96, 24).quality_map([image(480, 480)])
     assert sum(inner.calls) == 17 * 17
-    assert max(inner.calls) * 96**2 <= 1 << 19
+    assert 1 < max(inner.calls) <= (1 << 19) / 96**2
     inner = Luminance()
-    sliding.SlidingQualityMap(inner, card("sliding"), 800, 400).quality_map([image(900, 900)])
+    sliding.SlidingQualityMap(inner, promise, 800, 400).quality_map([image(900, 900)])
     assert inner.calls == [1] * 4
+    inner = Luminance()
+    sliding.SlidingQualityMap(inner, card("sliding"), 96, 48).quality_map([image(192, 192)])
+    assert inner.calls == [1] * 9
 
 
 def test_drops_are_those_of_two_maps_and_each_map_is_made_once() -> None:
@@ -161,21 +175,62 @@ def test_drops_are_those_of_two_maps_and_each_map_is_made_once() -> None:
     assert drop[0, -1, -1] == 0.5
 
 
-def test_maps_are_forgotten_with_their_images_and_never_kept_of_a_random_model() -> None:
+@given(
+    st.integers(0, 3),
+    st.integers(24, 70),
+    st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(1, 40)),
+    st.booleans(),
+)
+@settings(max_examples=25, deadline=None)
+def test_only_windows_that_differ_from_the_pristine_ones_are_scored(
+    seed: int, height: int, box: tuple[int, int, int], together: bool
+) -> None:
+    inner, about = Luminance(), card("sliding", batch_invariant=together)
+    model = sliding.SlidingQualityMap(inner, about, 24, 12)
+    reference = image(height, 61, seed)
+    probe = reference.clone()
+    top, left, side = box
+    probe[:, top : top + side, left : left + side] ^= 1
+    model.quality_map([reference])
+    inner.calls.clear()
+    (found,) = model.quality_map([probe])
+    at = [(t, left) for t in starts(height, 24, 12) for left in starts(61, 24, 12)]
+    changed = (probe != reference).any(0)
+    assert sum(inner.calls) == sum(bool(changed[t : t + 24, x : x + 24].any()) for t, x in at)
+    alone = sliding.SlidingQualityMap(Luminance(), about, 24, 12).quality_map([probe])[0]
+    assert torch.equal(found, alone)
+
+
+def test_it_remembers_the_windows_used_last_and_forgets_when_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sliding, "_KEPT", 18)
     inner = Luminance()
     model = sliding.SlidingQualityMap(inner, card("sliding"), 32, 16)
-    for seed in range(3):
-        model.quality_map([image(64, 64, seed)])
-    assert len(model._kept) == 0
+    first, second, third = (image(64, 64, seed) for seed in range(3))
+    for pixels in (first, second, first, third):
+        model.quality_map([pixels])
+    assert (sum(inner.calls), len(model._kept)) == (3 * 9, 18)
+    model.quality_map([first.clone()])  # by its pixels
+    assert sum(inner.calls) == 3 * 9
+    model.quality_map([second])
+    assert sum(inner.calls) == 4 * 9
+    model.forget()
+    model.quality_map([second])
+    assert sum(inner.calls) == 5 * 9
+
+
+def test_a_random_model_is_asked_every_time() -> None:
+    inner = Luminance()
     model = sliding.SlidingQualityMap(inner, card("sliding", deterministic=False), 32, 16)
-    pixels, inner.calls = image(64, 64), []
-    first = model.quality_map([pixels])
-    assert torch.equal(first[0], model.quality_map([pixels])[0])
-    assert inner.calls == [9, 9]
+    flat = torch.zeros(3, 64, 64, dtype=torch.uint8)  # all windows alike
+    assert torch.equal(model.quality_map([flat])[0], model.quality_map([flat])[0])
+    assert inner.calls == [1] * 18
 
 
 def test_a_comparison_reads_windows_of_both_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = make(monkeypatch, Difference(), window=32)
+    inner = Counted()
+    model = make(monkeypatch, inner, window=32)
     assert operations(model) == {"distortion_map"}
     reference = image(64, 96)
     probe = reference.clone()
@@ -185,6 +240,13 @@ def test_a_comparison_reads_windows_of_both_images(monkeypatch: pytest.MonkeyPat
     drop = plain(squared.float(), 32, 16)  # the mean over channels and pixels, negated twice
     np.testing.assert_allclose(found[0].numpy(), 0.5 + 0.5 * drop / (1 + drop), atol=1e-6)
     assert (found[0, :, 0] == 0.5).all()
+    asked = inner.asked
+    model.distortion_map([probe], [reference.clone()])
+    assert inner.asked == asked
+    again = probe.clone()
+    again[:, 0, 0] ^= 1  # only the first window differs from that of the probe
+    model.distortion_map([again], [reference])
+    assert inner.asked == asked + 1
     with pytest.raises(ValueError, match="96 × 64 pixels, its reference 64 × 96"):
         model.distortion_map([probe], [image(96, 64)])
 
@@ -195,7 +257,7 @@ def test_the_card_is_that_of_the_model_in_windows(monkeypatch: pytest.MonkeyPatc
         trained_on=seen, batch_invariant=True, options={"head": 2}, coverage="all", control=True
     )
     found = make(monkeypatch, inner, window=64, stride=16).card
-    assert (found.name, found.version) == ("sliding:luminance", "1+1")
+    assert (found.name, found.version) == ("sliding:luminance", "2+1")
     assert found.options == {"head": 2, "window": 64, "stride": 16}
     assert (found.trained_on, found.batch_invariant, found.control) == (seen, True, True)
     assert found.coverage == "all, window by window"
@@ -216,6 +278,10 @@ def test_it_moves_only_where_its_model_does(monkeypatch: pytest.MonkeyPatch) -> 
     model = make(monkeypatch, inner)
     assert model.to("cuda:1") is model
     assert inner.where == "cuda:1"
+    model.quality_map([image(96, 96)])
+    model.to("cpu")  # where values may be others
+    model.quality_map([image(96, 96)])
+    assert inner.calls == [1, 1]
     assert not hasattr(make(monkeypatch, Luminance()), "to")
 
 

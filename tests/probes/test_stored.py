@@ -21,7 +21,7 @@ from harness.images import Failure
 from harness.sample import Damage, Dataset, Sample
 from harness.store import StoreError
 from probes import stored
-from probes.contents import embedded
+from probes.contents import embedded, folder
 from probes.masks import MaskRecipe
 from probes.render import Recipe, mask_json
 from probes.stored import build
@@ -129,6 +129,24 @@ def test_files_are_the_rendered_pixels_and_the_manifest_says_what_was_done(built
     assert row["mse"] > 0
     assert rows[CONTENTS[0].id]["role"] == "pristine"
     assert rows[CONTENTS[0].id]["local_psnr"] is None
+
+
+def test_probes_that_change_nothing_have_a_file_and_facts(tmp_path: Path) -> None:
+    (tmp_path / "photographs").mkdir()
+    Image.new("RGB", (64, 64), (90, 120, 150)).save(tmp_path / "photographs" / "flat.png")
+    (flat,) = folder(tmp_path / "photographs")
+    damage = Damage("gaussian-blur", 3, mask=mask_json(MaskRecipe("ellipse", 1 / 16)))
+    facts = (("ladder", "equal-damage"), ("complete", "yes"), ("visible", "no"), ("changed", "no"))
+    sample = Sample("flat/blur", Recipe(flat, (damage,)), "flat", damages=(damage,), facts=facts)
+    dataset = Dataset("flat", (sample,), (Sample("flat", Recipe(flat), "flat"),))
+    assert build(dataset, tmp_path / "set", workers=1).files == 2
+    probe, pristine = pq.read_table(tmp_path / "set" / "metadata.parquet").to_pylist()
+    assert probe["pixels_sha256"] == pristine["pixels_sha256"]
+    assert [probe[name] for name, _ in facts] == [value for _, value in facts]
+    assert [probe[name] for name in ("local_psnr", "delta_e", "mse")] == [100, 0, 0]
+    assert probe["local_ssim"] == pytest.approx(1)
+    assert pristine["changed"] is None
+    assert verify(tmp_path / "set", dataset, workers=1).ok
 
 
 def test_hugging_face_datasets_reads_it_offline(

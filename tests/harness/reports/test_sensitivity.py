@@ -12,11 +12,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
 from harness.records import Row
-from harness.reports import detection_figure, threshold_figure, write_report
+from harness.reports import cell_figure, detection_figure, threshold_figure, write_report
 from harness.reports.area_table import area_table
 from harness.reports.console import as_text
 from harness.reports.figures import figures
@@ -82,7 +83,7 @@ def _threshold(model: str, metric: str, subset: str) -> Row:
 
 def _of(model: str) -> Iterator[Row]:
     middle, false_alarms = MODELS[model]
-    yield _row(model, metric="false_alarms", value=false_alarms)
+    yield _row(model, metric="false_alarms", value=false_alarms, ci_low=0.02, ci_high=0.09)
     cells = (
         *("", "seen=yes ", "seen=no ", "severity=1 ", "severity=3 ", "shape=cell "),
         *("shape=strip ", "ladder=equal-damage ", *(f"type={name} " for name in TYPES)),
@@ -288,6 +289,60 @@ def test_figures_need_what_they_show(measured: list[Row]) -> None:
     assert not any(name.endswith(".thresholds") for name in names)
 
 
+@pytest.fixture(scope="module")
+def told(measured: list[Row]) -> Group:
+    """The middling model was not trained on noise, nor on strips; its band control is rated."""
+    unseen = [
+        replace(row, marks=(*row.marks, "held out"))
+        if row.model == "middling" and {"type=noise", "shape=strip"} & {*row.subset.split()}
+        else row
+        for row in measured
+    ]
+    cells = [
+        _row("middling", metric=metric, subset=f"{cell}area={area}", value=value)
+        for area in AREAS[:5]
+        for metric, cell, value in (
+            ("band_partner_detected", "", 0.6),
+            ("band_detected", "", 0.1),
+            ("detected", "mask_seen=yes ", 0.5),
+            ("detected", "mask_seen=no ", 0.4),
+        )
+    ]
+    some = "of 3 of 8 ladders: those that reach every area"
+    for metric in ("detected", "response_ratio"):
+        subset = "ladder=equal-energy area=1/64"
+        cells.append(_row("middling", metric=metric, subset=subset, value=0.3, reason=some))
+    (one,) = group([*unseen, *cells])
+    return one
+
+
+def test_tables_say_what_was_held_out(told: Group, found: Group) -> None:
+    table = threshold_table(told)
+    assert table is not None
+    assert {line[0].text: line[-1].text for line in table.lines if line[1].text == "middling"} == {
+        **{"blur": "", "jpeg": "", "noise": "held out"}
+    }
+    assert {line[-1].text for line in table.lines if line[1].text == "keen"} == {""}
+    entry = next(entry for entry in told.entries if entry.label == "middling")
+    lines = [(line[0].text, line[1].text) for line in area_table(told, entry).lines]
+    assert ("Detected", "shape=strip (held out)") in lines
+    assert ("Detected", "type=noise (held out)") in lines
+    assert ("Detected", "shape=cell") in lines
+    assert area_table(told, entry).notes[-1] == (
+        "Detected, Response ratio, ladder=equal-energy: of 3 of 8 ladders: those that reach every "
+        "area."
+    )
+    band = lines.index(("Control: band, detected", "all"))
+    assert lines[band + 1] == ("Filled masks of the bands, detected", "all")
+    columns = detection_table(told).columns
+    assert [c.title for c in columns if c.span == "Detected, of the shapes"] == [
+        *("trained on, at 1/16", "held out, at 1/16")
+    ]
+    # It is true of cells, not of the model.
+    assert all("held out" not in (*t.marks, t.lines[0][-1].text) for t in tables(told)[:1])
+    assert detection_table(told).marks == detection_table(found).marks
+
+
 @pytest.fixture
 def axes_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Figure]:
     """The drawing behind a picture, laid out."""
@@ -297,7 +352,7 @@ def axes_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Figure]:
         kept.append(figure)
         return finish(name, figure, *words)
 
-    for module in (detection_figure, threshold_figure):
+    for module in (cell_figure, detection_figure, threshold_figure):
         monkeypatch.setattr(module, "finish", keep)
 
     def draw(make: Callable[..., Picture], *of: object) -> Figure:
@@ -318,6 +373,9 @@ def test_the_legend_and_the_false_alarms_hide_nothing(
     assert not legend.get_window_extent().overlaps(axes.get_window_extent())
     marks = [line for line in axes.lines if len(line.get_xdata()) == 1]
     assert [line.get_ydata()[0] for line in marks] == [0.05, 0.04, 0.06]
+    bars = [c for c in axes.collections if isinstance(c, LineCollection)]
+    places = [bar.get_segments()[0].tolist() for bar in bars]
+    assert places == [[[x, 0.02], [x, 0.09]] for x in (line.get_xdata()[0] for line in marks)]
     assert len({line.get_xdata()[0] for line in marks}) == 3
     assert all(line.get_xdata()[0] < 1 / 64 for line in marks)
     lines = {line.get_marker(): line for line in axes.lines if len(line.get_xdata()) == len(AREAS)}
@@ -329,9 +387,12 @@ def test_bounds_are_cells_of_their_own(found: Group, axes_of: Callable[..., Figu
     figure = axes_of(threshold_figure.threshold_figure, found)
     (axes,) = figure.axes
     texts = [text.get_text() for text in axes.texts]
-    assert texts == ["< 1/64", "0.12", "never"] * len(TYPES)
+    cells = len(MODELS) * len(TYPES)
+    assert texts[:cells] == ["< 1/64", "0.12", "never"] * len(TYPES)
+    assert texts[cells:] == ["[< 1/64, .02]", "[.062, never]"] * len(TYPES)
     hatched = [patch for patch in axes.patches if patch.get_hatch()]
-    assert {patch.get_xy() for patch in hatched} == {(2, y) for y in range(len(TYPES))}
+    corners = {tuple(map(math.floor, patch.get_xy())) for patch in hatched}
+    assert corners == {(2, y) for y in range(len(TYPES))}
     (mesh,) = axes.collections
     shades = np.asarray(mesh.get_array()).reshape(len(TYPES), -1)[0]
     assert shades[0] > shades[1] > shades[2]
@@ -341,10 +402,41 @@ def test_one_model_apart(found: Group, axes_of: Callable[..., Figure]) -> None:
     entry = found.entries[2]
     figure = axes_of(threshold_figure.own_threshold_figure, found, entry)
     left, center, right = figure.axes
-    assert [text.get_text() for text in left.texts] == ["0.12"] * 9
+    assert [text.get_text() for text in left.texts] == ["0.12"] * 9 + ["[.062, never]"] * 9
     assert [tick.get_text() for tick in center.get_xticklabels()] == ["1/16", "1/4", "1"]
-    assert [text.get_text() for text in right.texts] == [".40"] * 3
+    assert [text.get_text() for text in right.texts] == [".40"] * 3 + ["[.300, .500]"] * 3
     assert {tick.get_text() for tick in left.get_yticklabels()} == set(TYPES)
+
+
+def test_figures_mark_what_was_held_out(told: Group, axes_of: Callable[..., Figure]) -> None:
+    (axes,) = axes_of(threshold_figure.threshold_figure, told).axes
+    rows = [tick.get_text() for tick in axes.get_yticklabels()]
+    marked = [text for text in axes.texts if "†" in text.get_text()]
+    assert [text.get_text() for text in marked] == ["0.12 †"]
+    assert rows[int(marked[0].get_position()[1])] == "noise"
+    entry = next(entry for entry in told.entries if entry.label == "middling")
+    left, *_ = axes_of(threshold_figure.own_threshold_figure, told, entry).axes
+    assert {t.get_text() for t in left.get_yticklabels()} == {"blur", "jpeg", "noise †"}
+    panels = {a.get_title("left"): a for a in axes_of(cell_figure.cell_figure, told, entry).axes}
+    names = {title: a.get_legend_handles_labels()[1] for title, a in panels.items()}
+    assert names["By shape of the mask"] == ["cell", "strip †"]
+    assert names["By types in training"] == ["trained on", "held out"]
+    assert names["By shapes in training"] == ["trained on", "held out"]
+    assert names["By part of the mask"] == ["all of it", "2-pixel edge"]
+    assert [line.get_ydata()[0] for line in panels["By part of the mask"].lines[2:]] == [0.6, 0.1]
+
+
+def test_captions_explain_a_dagger_only_where_there_is_one(told: Group, found: Group) -> None:
+    with style():
+        for where, there in ((told, True), (found, False)):
+            entry = next(entry for entry in where.entries if entry.label == "middling")
+            for picture in (
+                threshold_figure.threshold_figure(where),
+                threshold_figure.own_threshold_figure(where, entry),
+                cell_figure.cell_figure(where, entry),
+            ):
+                assert picture is not None
+                assert ("†: held out" in picture.caption) == there
 
 
 def test_each_model_has_a_page(

@@ -127,6 +127,18 @@ def test_pictures_of_others_are_shown_with_their_caption(page: Page) -> None:
     assert "Probes & their <masks>." in page.text
 
 
+def test_a_picture_in_two_formats_is_shown_once(row: MakeRow, save: Save, tmp_path: Path) -> None:
+    out = save(tmp_path, [row("a", "d", "p")])
+    (out / "figures").mkdir()
+    for name in ("maps.d.svg", "maps.d.png", "maps.e.png", "d-p.srcc.svg"):
+        (out / "figures" / name).write_text("<svg/>", "utf-8")
+    for _ in range(2):
+        page = Page(write_report(out).read_text("utf-8"))
+        shown = [a["src"] for a in page.all("img") if "d-p" not in str(a["src"])]
+        assert shown == ["figures/maps.d.svg", "figures/maps.e.png"]
+        assert (out / "figures" / "maps.d.png").exists()
+
+
 def test_what_an_earlier_report_wrote_is_removed_and_nothing_else(
     row: MakeRow, save: Save, tmp_path: Path
 ) -> None:

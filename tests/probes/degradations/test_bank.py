@@ -144,8 +144,7 @@ def test_same_seed_same_bytes_and_input_untouched(name):
 @pytest.mark.parametrize("name", [name for name in TYPES if BANK[name].stochastic])
 def test_another_seed_gives_another_image(name):
     images = {
-        degrade(CROPS[0], name, 4, seeded(seed, "x", name)).numpy().tobytes()
-        for seed in range(8)
+        degrade(CROPS[0], name, 4, seeded(seed, "x", name)).numpy().tobytes() for seed in range(8)
     }
     assert len(images) == (2 if BANK[name].signed else 8)
 

@@ -134,50 +134,13 @@ def test_no_controls_no_shares() -> None:
     assert table["reason"].tolist() == ["no sample"] * 3
 
 
-def invisible(n_contents: int = 24) -> pd.DataFrame:
-    rows = [
-        {
-            "content": f"c{c:02}",
-            "role": role,
-            "visible": visible,
-            "type": "blur",
-            "severity": 1.0,
-            "area": area,
-            "response": 0.1 * (-1) ** c if visible == "no" else 9.0,
-        }
-        for c in range(n_contents)
-        for area in AREAS
-        for role, visible in (("probe", "no"), ("probe", "yes"), ("control", "no"))
+def test_negative_controls_are_probes_that_nobody_sees_and_that_some_pixel_tells() -> None:
+    cells = [
+        ("hidden", "probe", "no", "yes"),
+        ("untold", "probe", "no", ""),
+        ("same", "probe", "no", "no"),
+        ("shown", "probe", "yes", "yes"),
+        ("band", "control", "no", "yes"),
     ]
-    table = pd.DataFrame(rows).assign(delta=1.0)
-    return table.assign(id=[f"image {i}" for i in range(len(table))])
-
-
-def detected_of(observed: pd.DataFrame) -> pd.Series:
-    """A quarter of the contents' invisible probes, and all else."""
-    quarter = observed["content"].isin([f"c{c:02}" for c in range(0, 24, 4)])
-    other = (observed["visible"] == "yes") | (observed["role"] == "control")
-    return pd.Series((quarter | other).to_numpy(), observed["id"], dtype="boolean")
-
-
-def test_negative_controls_count_responses_whatever_their_sign() -> None:
-    observed = invisible()
-    observed.loc[observed["role"] == "control", "response"] = 7.0
-    detected = detected_of(observed).sample(frac=1, random_state=0)  # in any order
-    table = negative_controls(observed, detected, 0, by=("area",))
-    assert table["metric"].tolist() == ["response", "response", "detected", "detected"]
-    assert table["value"].tolist() == pytest.approx([0.1, 0.1, 0.25, 0.25])
-    assert (table["n"] == 24).all()
-    detected = table[table["metric"] == "detected"]
-    assert ((detected["low"] < 0.25) & (detected["high"] > 0.25)).all()
-
-
-def test_negative_controls_without_scores_or_limits() -> None:
-    observed = invisible()
-    detected = detected_of(observed)
-    detected[observed["content"].to_numpy() < "c04"] = pd.NA
-    table = negative_controls(observed.assign(response=np.nan), detected.iloc[:-6], 0)
-    assert table["reason"].tolist() == ["no score", None]
-    assert (table["n_expected"] == 48).all()
-    assert table["n"].tolist() == [0, 48 - 8 - 2]  # the last content is not in the table
-    assert table["value"][1] == pytest.approx(5 / 19)
+    observed = pd.DataFrame(cells, columns=["id", "role", "visible", "changed"])
+    assert negative_controls(observed)["id"].tolist() == ["hidden", "untold"]

@@ -98,8 +98,8 @@ def test_who_names_no_partner_is_not_expected_and_whose_is_lost_is_not_scored() 
         by=(),
     )
     assert (table["n_expected"] == 23 * 4).all()
-    assert (table["n"] == 20 * 4).all()  # of c00, c02 and c03 none
-    assert (table["n_contents"] == 20).all()
+    assert (table["n"] == 21 * 4).all()  # of c00 and c02 none; c03 counts, though hidden alone
+    assert (table["n_contents"] == 21).all()
 
 
 def test_other_ladders_and_controls_do_not_enter_and_a_partner_is_one_image() -> None:

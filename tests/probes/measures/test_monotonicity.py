@@ -107,6 +107,24 @@ def test_another_mask_is_no_rung_of_the_ladder() -> None:
     assert only(monotonicity(observed, "severity", 0))["value"] == 0.5
 
 
+def test_what_nobody_sees_counts_and_two_pristine_images_are_no_pair() -> None:
+    """At severities 1 and 3 the rectangles of 1/16 are pristine, at severity 5 they gain."""
+    observed = probes(lambda c, kind, s, a, shape: 0.0, n_contents=3)
+    small = (observed["area"] == 1 / 16) & (observed["shape"] == "rectangle")
+    same = small & (observed["severity"] < 5)
+    observed = observed[small].assign(
+        delta=np.where(same, 0.0, -1.0)[small],
+        visible=np.where(same, "no", "yes")[small],
+        changed=np.where(same, "no", "yes")[small],
+    )
+    row = only(monotonicity(observed, "severity", 0))
+    # Per content and type 1 < 5 and 3 < 5, both the wrong way round; 1 < 3 are one image.
+    assert (row["value"], row["n"], row["n_expected"]) == (0, 3 * 2 * 2, 3 * 2 * 2)
+    hidden = observed.assign(changed="yes")
+    row = only(monotonicity(hidden, "severity", 0))
+    assert (row["value"], row["n"]) == (pytest.approx(1 / 6), 3 * 2 * 3)
+
+
 def test_by_type_and_placement() -> None:
     observed = probes(lambda c, kind, s, a, shape: s * (1 if kind == "blur" else -1))
     table = monotonicity(observed, "severity", 0, by=("type",)).set_index("type")

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from harness.protocols.intervals import draw_counts
 from probes.measures import representation
-from probes.measures.decoding import auroc, r_squared, type_map
+from probes.measures.decoding import auroc, r_squared, rank_correlation, type_map
 from probes.measures.draws import content_folds, drawn
 from probes.measures.gram_ridge import System
 from probes.measures.representation import Target, Training, readings
@@ -49,7 +49,7 @@ def test_fits_and_refits_are_those_of_scikit_learn(n: int, d: int) -> None:
     np.testing.assert_allclose(fit.means, np.average(y, axis=0, weights=weights))
 
     groups = np.arange(n) % 5
-    left = system.left_out(y, groups, [alpha])[0]
+    (left,), left_means = system.left_out(y, groups, [alpha])
     blocks = [np.flatnonzero(groups == g) for g in range(5)] + [np.empty(0, int)]
     without = system.without(y[:, 0], alpha, blocks)
     for i, out in enumerate(blocks):
@@ -57,6 +57,8 @@ def test_fits_and_refits_are_those_of_scikit_learn(n: int, d: int) -> None:
         head = refit(x[kept], y[kept], weights[kept], alpha * unit(x, weights))
         if len(out):
             np.testing.assert_allclose(left[out], head.predict(x[out]), rtol=1e-7)
+            mean = np.average(y[kept], axis=0, weights=weights[kept])
+            np.testing.assert_allclose(left_means[out], [mean] * len(out))
         found = asked @ x.T @ without.coefficients[:, i] + without.intercepts[i]
         np.testing.assert_allclose(found, head.predict(asked)[:, 0], rtol=1e-7)
         mean = np.average(y[kept, 0], weights=weights[kept])
@@ -71,7 +73,7 @@ def test_mean_average_precision_is_that_of_scikit_learn(ties: bool) -> None:
     scores = present + rng.normal(size=present.shape)
     scores = scores.round() if ties else scores
     contents = np.array([f"c{i % 30:02}" for i in range(90)])
-    found = type_map(present, scores, contents, seed=4)
+    found = type_map(present, scores, contents, 5, seed=4)
     expected = [average_precision_score(present[:, t], scores[:, t]) for t in range(3)]
     assert found["map"].value == pytest.approx(np.mean(expected))
     assert found["prevalence"].value == pytest.approx(present[:, :3].mean())
@@ -88,7 +90,7 @@ def test_mean_average_precision_is_that_of_scikit_learn(ties: bool) -> None:
     assert found["map"].low is not None
     assert found["map"].high is not None
     assert found["map"].low < low < high < found["map"].high
-    assert type_map(present, scores, contents, seed=None)["map"].low is None
+    assert type_map(present, scores, contents, 5, seed=None)["map"].low is None
 
 
 def test_chance_is_what_random_orders_get() -> None:
@@ -97,10 +99,10 @@ def test_chance_is_what_random_orders_get() -> None:
     present[:3, 0] = present[:9, 1] = True
     contents = np.array(["a", "b"] * 20)
     runs = [
-        type_map(present, rng.normal(size=(40, 2)), contents, None)["map"].value
+        type_map(present, rng.normal(size=(40, 2)), contents, 2, None)["map"].value
         for _ in range(3000)
     ]
-    chance = type_map(present, np.zeros((40, 2)), contents, None)
+    chance = type_map(present, np.zeros((40, 2)), contents, 2, None)
     assert chance["chance"].value == pytest.approx(np.mean(runs), abs=0.004)
     assert chance["map"].value == chance["prevalence"].value == pytest.approx(0.15)  # all tied
 
@@ -116,11 +118,11 @@ def test_auroc_is_the_mean_of_scikit_learns() -> None:
         roc_auc_score(damaged, scores[:, 0]),
         roc_auc_score(damaged[asked], scores[asked, 1]),
     ]
-    found = auroc(damaged, scores, contents)
+    found = auroc(damaged, scores, contents, 4)
     assert found.value == pytest.approx(np.mean(expected))
     assert found.method is not None
     assert found.method.startswith("jackknife t interval over 6 contents")
-    assert auroc(damaged[damaged], scores[damaged], contents[damaged]).value is None
+    assert auroc(damaged[damaged], scores[damaged], contents[damaged], 4).value is None
 
 
 def test_r_squared_is_about_the_training_mean() -> None:
@@ -134,13 +136,35 @@ def test_r_squared_is_about_the_training_mean() -> None:
         missed, total = (np.nansum((truth - guess)[kept] ** 2) for guess in (predicted, means))
         return float(1 - missed / total)
 
-    found = r_squared(truth, predicted, means, contents)
+    found = r_squared(truth, predicted, means, contents, 4)
     assert found.value == pytest.approx(value(np.ones(40, bool)))
     left = [value(contents != f"c{i}") for i in range(8)]
     margin = stats.t.ppf(0.975, 7) * np.sqrt(7 / 8 * np.sum((left - np.mean(left)) ** 2))
-    assert found.low == pytest.approx(found.value - margin)
-    assert r_squared(truth, means, means, contents).value == 0
-    assert r_squared(truth, np.full((40, 2), np.nan), means, contents).value is None
+    # Widened as Nadeau and Bengio have it: a test fold is a third of what the heads learn from.
+    assert found.low == pytest.approx(found.value - margin * np.sqrt(1 + 4 / 3))
+    assert r_squared(truth, means, means, contents, 4).value == 0
+    assert r_squared(truth, np.full((40, 2), np.nan), means, contents, 4).value is None
+
+
+def test_rank_correlation_is_that_of_scipy() -> None:
+    rng = np.random.default_rng(9)
+    truth = rng.normal(size=100).round(1)  # with ties
+    scores = truth + rng.normal(size=100)
+    truth[4], scores[7] = np.nan, np.nan
+    contents = np.array([f"c{i % 25:02}" for i in range(100)])
+    found = rank_correlation(truth, scores, contents, 5)
+    expected = stats.spearmanr(truth, scores, nan_policy="omit").statistic
+    assert found.value == pytest.approx(expected)
+    assert (found.n, found.n_expected, found.n_contents) == (98, 100, 25)
+    known = np.isfinite(truth) & np.isfinite(scores)
+    groups, replicates = np.arange(100) % 25, []
+    for counts in draw_counts(25, 0):
+        rows = np.repeat(np.flatnonzero(known), counts[groups[known]])
+        replicates.append(stats.spearmanr(truth[rows], scores[rows]).statistic)
+    low, high = np.quantile(replicates, [0.025, 0.975])
+    assert found.low == pytest.approx(low - (high - low) / 4)  # 1.5 times as wide
+    assert found.high == pytest.approx(min(1, high + (high - low) / 4))
+    assert rank_correlation(truth, np.ones(100), contents, 5).value is None
 
 
 def table(contents: int, each: int) -> pd.DataFrame:
@@ -209,7 +233,8 @@ def test_content_alone_says_nothing_of_other_contents() -> None:
         for contents in (names, rng.permutation(names))
     )  # fmt: skip
     values = [
-        r_squared(label, found.values, found.means, names).value for found in (held_out, mixed_up)
+        r_squared(label, found.values, found.means, names, 4).value
+        for found in (held_out, mixed_up)
     ]
     assert values[0] is not None
     assert values[1] is not None

@@ -192,12 +192,44 @@ def test_other_ladders_controls_and_further_damages_do_not_enter() -> None:
             ("role", "harmless"),
             ("ladder", "equal-energy"),
             ("n", 2),
-            ("visible", "no"),
         )
     ]
     table = pd.concat([observed, *others], ignore_index=True)
     pd.testing.assert_frame_equal(response_curve(table, 0), response_curve(observed, 0))
     pd.testing.assert_frame_equal(sensitivity_index(table, 0), sensitivity_index(observed, 0))
+
+
+def test_damage_that_nobody_sees_and_pristine_images_count() -> None:
+    """Every other small mask lies where the damage changes nothing: R is half of its area."""
+    observed = probes(scaled(lambda a: a))
+    flat = (observed["placement"] == "edge") & (observed["area"] <= 1 / 4)
+    observed = observed.assign(
+        delta=observed["delta"].mask(flat, 0.0),
+        visible=np.where(flat, "no", "yes"),
+        changed=np.where(flat, "no", "yes"),
+    )
+    curve = response_curve(observed, 0).set_index("area")
+    assert curve["n"].sum() == len(observed)
+    assert curve["value"][1 / 64] == pytest.approx(1 / 128)
+    assert curve["value"][1 / 2] == pytest.approx(1 / 2)
+    row = only(sensitivity_index(observed, 0))
+    halves = [a / 2 if a <= 1 / 4 else a for a in AREAS]
+    assert row["value"] == pytest.approx(trapezoid(halves, np.log(AREAS)) / math.log(64))
+
+
+def test_of_calibrated_ladders_those_with_gaps_do_not_enter() -> None:
+    """The ladder of c00 cannot reach the small areas, and is read otherwise than the others."""
+    observed = probes(lambda c, kind, s, a: 9.0 if c == 0 and a == 1 else 1.0)
+    energy = observed.assign(ladder="equal-energy", severity=3.0)
+    gap = energy["content"] == "c00"
+    energy = energy.assign(
+        complete=np.where(gap, "no", "yes"),
+        delta=energy["delta"].mask(gap & (energy["area"] < 1 / 8)),
+    )
+    curve = response_curve(energy, 0, kind="equal-energy")
+    assert curve["value"].tolist() == pytest.approx([1.0] * len(AREAS))
+    assert (curve["n_contents"] == 23).all()
+    assert (curve["n"] == curve["n_expected"]).all()
 
 
 def test_calibrated_ladders_are_paired_over_their_severities() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,19 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from scipy.special import expit
 
 from harness.protocols.intervals import draw_counts
-from probes.measures.detection import detections
+from probes.measures.null import Null, null_of
 from probes.measures.psychometric import (
     FLATTEST,
     MAX_LAPSE,
     STEEPEST,
     crossing,
     fit_psychometric,
+    likely_crossings,
     log_likelihood,
-    psi,
 )
-from probes.measures.threshold import Fit, median_threshold, thresholds
+from probes.measures.threshold import Fit, _with_the_gap, median_threshold, thresholds
 
 AREAS = 2.0 ** np.arange(-6, 1)
 CELL = ("jpeg", 3.0)
@@ -33,20 +35,37 @@ def table(hits: np.ndarray, type: str = "jpeg", severity: float = 3.0) -> pd.Dat
     """``hits [C, 7]``, one image for each content and area."""
     return pd.DataFrame(
         [
-            (f"{type}/{severity}/{c}/{a}", f"scene{c:02}", type, severity, AREAS[a], bool(hit))
+            (f"{type}/{severity}/{c}/{a}", f"scene{c:02}", type, severity, AREAS[a], float(hit))
             for (c, a), hit in np.ndenumerate(hits)
         ],
-        columns=["id", "content", "type", "severity", "area", "hit"],
+        columns=["id", "content", "type", "severity", "area", "delta"],
     )
 
 
-def seen(observed: pd.DataFrame) -> pd.Series:
-    return pd.Series(observed.hit.to_numpy(), pd.Index(observed.id), "boolean")
+@dataclass(frozen=True)
+class Fixed(Null):
+    """A null whose limits and false alarms are the same whatever contents are drawn."""
+
+    rate: float = 0.05
+
+    def judged(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.full(counts.shape, 0.5), np.full(len(counts), self.rate)
 
 
-def fitted(hits: np.ndarray, false_alarms: float | None = 0.05, seed: int = 0) -> Fit:
+def fixed(observed: pd.DataFrame, false_alarms: float = 0.05) -> Fixed:
+    names = np.unique(observed.content.to_numpy(str))
+    return Fixed(names, np.empty(0), np.empty(0, int), np.ones(len(names), bool), rate=false_alarms)
+
+
+def psi(parameters: np.ndarray, areas: np.ndarray, false_alarms: float) -> np.ndarray:
+    """The psychometric function as it is defined, of each row α, β, λ."""
+    alpha, beta, lapse = parameters.T[:, :, None]
+    return false_alarms + (1 - false_alarms - lapse) * expit((np.log2(areas) - alpha) / beta)
+
+
+def fitted(hits: np.ndarray, false_alarms: float = 0.05, seed: int = 0) -> Fit:
     observed = table(hits)
-    return thresholds(observed, seen(observed), false_alarms, seed=seed)[CELL]
+    return thresholds(observed, fixed(observed, false_alarms), seed=seed)[CELL]
 
 
 def scipy_fit(k: np.ndarray, n: np.ndarray, false_alarms: float) -> np.ndarray:
@@ -118,7 +137,7 @@ def test_contents_differ_and_the_interval_knows() -> None:
     assert widths[0] > 1.5 * widths[1]
 
 
-def simulate(signal: np.ndarray, seed: int) -> tuple[pd.DataFrame, pd.Series, float | None]:
+def simulate(signal: np.ndarray, seed: int) -> tuple[pd.DataFrame, Null]:
     """Deltas N(signal of the area, 1) beside a null N(0, 1), through detection."""
     rng = np.random.default_rng(seed)
     probes = table(np.zeros((24, 7))).assign(role="probe", control="")
@@ -133,25 +152,24 @@ def simulate(signal: np.ndarray, seed: int) -> tuple[pd.DataFrame, pd.Series, fl
             "delta": rng.normal(size=len(contents)),
         }
     )
-    found = detections(pd.concat([probes, null]))
-    return probes, found.detected, found.false_alarms
+    return probes, null_of(pd.concat([probes, null]))
 
 
 def test_an_observer_at_chance_never_sees_and_one_that_always_sees_sees_the_smallest() -> None:
     for signal, expected in ((0.0, "never"), (50.0, "< 1/64")):
-        observed, detected, false_alarms = simulate(np.full(7, signal), seed=3)
-        fit = thresholds(observed, detected, false_alarms)[CELL]
+        observed, null = simulate(np.full(7, signal), seed=3)
+        fit = thresholds(observed, null)[CELL]
         assert [str(t) for t in (fit.threshold, fit.low, fit.high)] == [expected] * 3
         assert (fit.n, fit.n_contents) == (168, 24)
 
 
 def test_an_observer_that_sees_from_an_eighth_on() -> None:
-    observed, detected, false_alarms = simulate(np.where(AREAS >= 1 / 8, 50, 0), seed=4)
-    fit = thresholds(observed, detected, false_alarms)[CELL]
+    observed, null = simulate(np.where(AREAS >= 1 / 8, 50, 0), seed=4)
+    fit = thresholds(observed, null)[CELL]
     assert fit.threshold.area is not None
     assert 1 / 16 < fit.threshold.area < 1 / 8
-    scaled = observed.assign(delta=observed.delta * 1e6).sample(frac=1, random_state=0)
-    again = thresholds(scaled, detected, false_alarms)[CELL]
+    scaled = observed.assign(delta=observed.delta * 2.0**20).sample(frac=1, random_state=0)
+    again = thresholds(scaled, replace(null, sizes=null.sizes * 2.0**20, found={}))[CELL]
     assert again == fit
 
 
@@ -180,7 +198,7 @@ def test_degenerate_data_have_one_sensible_answer(
     assert fit.high is not None
     low, high = fit.low.log2, fit.high.log2
     if expected[0] == "0":
-        assert low < fit.threshold.log2 < high < low + 1
+        assert low < fit.threshold.log2 < high == pytest.approx(low + 1)
     else:
         assert low == high == fit.threshold.log2
 
@@ -193,42 +211,45 @@ def test_interval_ends_are_censored_too() -> None:
     assert fit.low.censored == ""
     assert str(fit.high) == "never"
     drawn = "percentile bootstrap over 24 contents, B=1000, seed 0"
-    assert fit.method == f"likelihood ratio and {drawn}"
+    assert fit.method == f"likelihood ratio and {drawn}, limits found anew"
     few = fitted(rng.random((8, 7)) < p)
-    assert few.method == f"likelihood ratio and expanded {drawn.replace('24', '8')}"
+    expanded = f"expanded {drawn.replace('24', '8')}"
+    assert few.method == f"likelihood ratio and {expanded}, limits found anew"
 
 
 def test_areas_that_were_not_tested_are_not_claimed() -> None:
     observed = table(np.zeros((24, 7)))
     part = observed[(observed.area > 1 / 64) & (observed.area <= 1 / 4)]
-    fit = thresholds(part, seen(part), 0.05)[CELL]
+    fit = thresholds(part, fixed(part))[CELL]
     assert str(fit.threshold) == "> 1/4"
-    fit = thresholds(part, ~seen(part), 0.05)[CELL]
+    fit = thresholds(part.assign(delta=1.0), fixed(part))[CELL]
     assert str(fit.threshold) == "< 1/32"
 
 
 def test_a_reason_where_there_is_no_threshold() -> None:
     hits = np.ones((24, 7))
-    for false_alarms, words in ((0.8, "as frequent as"), (None, "not known")):
+    for false_alarms, words in ((0.8, "as frequent as"), (np.nan, "not known")):
         fit = fitted(hits, false_alarms)
         assert fit.threshold.area is None
         assert words in str(fit.threshold.reason)
         assert (fit.low, fit.alpha, str(fit.threshold)) == (None, None, "none")
     observed = table(hits)
-    missing = seen(observed)
-    missing[:] = pd.NA
-    fit = thresholds(observed, missing, 0.05)[CELL]
-    assert "3 areas, 0 can be used" in str(fit.threshold.reason)
+    fit = thresholds(observed, replace(fixed(observed), rate=np.nan))[CELL]
+    assert "not known" in str(fit.threshold.reason)
+    few = observed[observed.area > 1 / 4]
+    fit = thresholds(few, fixed(few))[CELL]
+    assert "3 areas, 2 can be used" in str(fit.threshold.reason)
     alone = fitted(hits[:1])
     assert (str(alone.threshold), alone.low) == ("< 1/64", None)
     with pytest.raises(ValueError, match="severity"):
-        thresholds(observed, seen(observed), 0.05, by=["type"])
+        thresholds(observed, fixed(observed), by=["type"])
+    assert thresholds(observed.iloc[:0], fixed(observed)) == {}
 
 
 def cells(rows: list[list[int]], contents: int = 24) -> list[Fit]:
     hits = [np.tile(row, (contents, 1)) for row in rows]
     observed = pd.concat([table(h, f"type{i}") for i, h in enumerate(hits)])
-    return list(thresholds(observed, seen(observed), 0.05).values())
+    return list(thresholds(observed, fixed(observed)).values())
 
 
 def test_medians_of_censored_values() -> None:
@@ -244,7 +265,7 @@ def test_medians_of_censored_values() -> None:
     both = median_threshold([one, other])
     assert both.threshold.log2 == pytest.approx((one.threshold.log2 + other.threshold.log2) / 2)
     assert str(both.low) == str(both.high) == str(both.threshold)
-    none = fitted(np.ones((24, 7)), None)
+    none = fitted(np.ones((24, 7)), np.nan)
     left = median_threshold([one, none])
     assert left.threshold.area == one.threshold.area
     assert left.threshold.reason == "1 of 2 cells have no threshold"
@@ -258,7 +279,7 @@ def test_the_median_has_an_interval_over_contents() -> None:
     rng = np.random.default_rng(6)
     p = psi(np.array([[-3.0, 0.8, 0.0]]), AREAS, 0.05)[0]
     observed = pd.concat([table(rng.random((24, 7)) < p, f"type{i}") for i in range(9)])
-    fits = list(thresholds(observed, seen(observed), 0.05).values())
+    fits = list(thresholds(observed, fixed(observed)).values())
     found = median_threshold(fits)
     assert found.low is not None
     assert found.high is not None
@@ -266,6 +287,58 @@ def test_the_median_has_an_interval_over_contents() -> None:
     widths = [f.high.log2 - f.low.log2 for f in fits if f.low and f.high]
     assert found.high.log2 - found.low.log2 < np.median(widths)
     assert found.n == 9 * 168
+
+
+def test_each_draw_has_its_limits_and_false_alarms() -> None:
+    """Against a plain loop: every draw is fitted alone, with limits and γ from its own null."""
+    rng = np.random.default_rng(8)
+    observed, _ = simulate(np.linspace(0, 4, 7), seed=9)
+    observed = observed[observed.content < "scene21"]
+    scale = np.exp(rng.normal(size=21))  # contents differ in their null, so that limits move
+    names = sorted(set(observed.content))
+    noise = pd.DataFrame(
+        [
+            (f"n{c}/{k}", names[c], "harmless", scale[c] * rng.normal())
+            for c in range(21)
+            for k in range(6)
+        ],
+        columns=["id", "content", "role", "delta"],
+    )
+    null = null_of(pd.concat([observed, noise]))
+    fit = thresholds(observed, null, seed=3)[CELL]
+    sizes = observed.delta.abs().to_numpy().reshape(21, 7)
+    own = noise.delta.abs().to_numpy().reshape(21, 6)
+    draws = draw_counts(21, 3)
+    for draw in range(0, 1000, 97):
+        counts, hits, alarms = draws[draw].astype(int), np.zeros(7), 0
+        for c in np.flatnonzero(counts):
+            pool = np.sort(
+                np.concatenate([np.repeat(own[j], counts[j]) for j in range(21) if j != c])
+            )
+            limit = pool[min(int(np.ceil(95 * (len(pool) + 1) / 100)), len(pool)) - 1]
+            hits += counts[c] * (sizes[c] > limit)
+            alarms += counts[c] * int((own[c] > limit).sum())
+        rate = alarms / (6 * counts.sum())
+        expected = crossing(
+            fit_psychometric(hits[None], np.full((1, 7), counts.sum()), AREAS, rate), rate
+        )[0]
+        if -6 < expected < 0:
+            assert fit.replicates[draw] == pytest.approx(expected, abs=0.02)
+        else:
+            assert np.isinf(fit.replicates[draw])
+
+
+def test_rows_may_differ_in_their_false_alarms() -> None:
+    counts, n = np.array([[0, 1, 2, 5, 9, 12, 12]] * 3), np.full((3, 7), 12)
+    rates = np.array([0.0, 0.05, 0.2])
+    together = fit_psychometric(counts, n, AREAS, rates)
+    alone = [fit_psychometric(counts[:1], n[:1], AREAS, rate)[0] for rate in rates]
+    np.testing.assert_allclose(
+        crossing(together, rates),
+        [crossing(fit[None], rate)[0] for fit, rate in zip(alone, rates, strict=True)],
+        atol=1e-3,
+    )
+    assert np.isnan(crossing(together, 0.8)).all()
 
 
 @settings(max_examples=40, deadline=None)
@@ -293,3 +366,16 @@ def test_sixty_cells_of_a_thousand_resamples_take_seconds() -> None:
         hits = rng.random((24, 7)) < psi(truth, AREAS, 0.05)
         fit_psychometric(draws @ hits, draws @ np.ones((24, 7)), AREAS, 0.05)
     assert time.process_time() - start < 20  # 10 s are aimed at, on a core of one's own
+
+
+@pytest.mark.parametrize("places", [8, 48])
+def test_the_interval_of_a_step_covers_all_of_the_gap_that_it_may_lie_in(places: int) -> None:
+    """None detected up to 1/8, all from 1/4: the threshold may lie anywhere between."""
+    trials = np.full(len(AREAS), float(places))
+    hits = np.where(AREAS >= 1 / 4, trials, 0)
+    likely = likely_crossings(hits, trials, AREAS, 0.05)
+    low, high = _with_the_gap(likely, hits, trials, AREAS)
+    assert low <= np.nextafter(-3, -2)
+    assert high >= -2
+    hits[0] = 1  # one detected below: no step any more
+    assert _with_the_gap(likely, hits, trials, AREAS) == likely
