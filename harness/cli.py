@@ -93,27 +93,6 @@ def listnames(
 
 
 @app.command()
-def check(
-    model: Annotated[str, typer.Argument(help="A model's name, e.g. pyiqa:psnr")],
-    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, for the model.")] = None,
-) -> None:
-    """Check that a model keeps the adapter contract. Exit code 1 if it does not."""
-    from .conformance import check as conform
-    from .registry import load_model
-
-    results = conform(load_model(model, **options(option)))
-    for result in results:
-        typer.echo(
-            f"  ok    {result.name}"
-            if not result.problem
-            else f"  FAIL  {result.name}: {result.problem}"
-        )
-    failed = sum(bool(result.problem) for result in results)
-    typer.echo(f"{model}: {len(results) - failed} of {len(results)} checks passed")
-    raise typer.Exit(1 if failed else 0)
-
-
-@app.command()
 def score(
     images: Annotated[list[Path], typer.Argument(help="Image files.")],
     model: Annotated[str, typer.Option("--model", "-m", help="A model that gives scores.")],
@@ -138,7 +117,9 @@ def score(
 
 @app.command()
 def run(
-    suite: Annotated[Path | None, typer.Argument(help="A suite file (YAML).")] = None,
+    suite: Annotated[
+        Path | None, typer.Argument(help="A suite file (YAML), or probes-default, probes-full.")
+    ] = None,
     models: Annotated[
         list[str] | None, typer.Option("--models", help="Names; repeat, or A,B.")
     ] = None,
@@ -168,22 +149,25 @@ def run(
     from .suite import Suite, make_suite, read_suite
 
     given = {"models": names(models), "datasets": names(datasets), "protocols": names(protocols)}
+    if suite is not None and not given["models"] and model_option:
+        _fail("a suite file names options of its models itself")
+    of_models = options_of("model", given["models"], model_option)
+    chosen = [{"name": name, **of_models[name]} for name in given["models"]]
     if suite is not None:
-        others = (*given.values(), root, seed, model_option, dataset_option, protocol_option)
+        others = (datasets, protocols, root, seed, dataset_option, protocol_option)
         if any(other not in (None, []) for other in others):
-            _fail("a suite file names models, datasets, protocols, options, seed and roots itself")
-        plan = read_suite(suite)
+            _fail("a suite file names datasets, protocols, options, seed and roots itself")
+        plan = read_suite(suite, chosen)
     else:
         if not given["models"] or not given["datasets"]:
             _fail("name --models and --datasets, or give a suite file")
         at = {"root": str(root)} if root else {}
         usual = Suite.model_fields["protocols"].default
         given["protocols"] = given["protocols"] or [named.name for named in usual]
-        of_models = options_of("model", given["models"], model_option)
         of_datasets = options(dataset_option, "--dataset-option", "every dataset")
         of_protocols = options_of("protocol", given["protocols"], protocol_option)
         content = {
-            "models": [{"name": n, **of_models[n]} for n in given["models"]],
+            "models": chosen,
             "datasets": [{"name": n, **at, **of_datasets} for n in given["datasets"]],
             "protocols": [{"name": n, **of_protocols[n]} for n in given["protocols"]],
         }

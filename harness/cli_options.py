@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .errors import message
+
 if TYPE_CHECKING:
-    from .suite import Suite
+    from .suite import Named, Suite
 
 
 def names(values: list[str] | None) -> list[str]:
@@ -67,28 +70,50 @@ def _put(found: dict[str, Any], option: str, value: str, where: str) -> None:
 
 
 def require_known(suite: Suite) -> None:
-    """Raise UnknownName, in one line, for all names of ``suite`` that stand for nothing.
+    """Raise ValueError, in one line, for all of ``suite`` that stands for nothing.
 
-    Nothing is made: whether a family has a model, or a file is there, shows later.
+    Protocols are made, with their options; of datasets the names of options are looked at. Whether
+    a family has a model, or a file is there, shows later.
     """
-    from .registry import BrokenPlugin, UnknownName, find, maker
+    from .registry import load_protocol, maker
 
-    checks: dict[str, Callable[[str], object]] = {
-        "models": maker,
-        "datasets": lambda name: _is_path(name) or find("datasets", name),
-        "protocols": lambda name: find("protocols", name),
+    checks: dict[str, Callable[[Named], object]] = {
+        "models": lambda named: maker(named.name),
+        "datasets": _require_options,
+        "protocols": lambda named: load_protocol(named.name, **named.options),
     }
     wrong: dict[str, None] = {}
     for group, check in checks.items():
         for named in getattr(suite, group):
             try:
-                check(named.name)
-            except UnknownName as error:
-                wrong[str(error)] = None
-            except BrokenPlugin:  # which costs only its own rows
+                check(named)
+            except (ValueError, OSError) as error:
+                wrong[message(error)] = None
+            except Exception:  # a broken plug-in costs only its own rows, where it is said
                 continue
     if wrong:
-        raise UnknownName(" | ".join(wrong))
+        raise ValueError(" | ".join(wrong))
+
+
+def _require_options(dataset: Named) -> None:
+    """Raise ValueError for an unknown dataset, and for options that its function does not have."""
+    from inspect import Parameter, signature
+
+    from .registry import find
+
+    if _is_path(dataset.name):
+        return
+    make = find("datasets", dataset.name).load()
+    takes = signature(make).parameters.values() if callable(make) else ()
+    if any(each.kind is Parameter.VAR_KEYWORD for each in takes):
+        return
+    names = [each.name for each in takes]
+    for option in dataset.options:
+        if option not in names:
+            close = get_close_matches(option, names, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            listed = f"options: {', '.join(names)}" if names else "it has none"
+            raise ValueError(f"dataset {dataset.name!r} has no option {option!r}; {hint}{listed}")
 
 
 def _is_path(dataset: str) -> bool:

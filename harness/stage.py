@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -114,9 +114,9 @@ def compute_tasks(dataset: Dataset, tasks: list[Task], settings: Settings) -> tu
 def notices(outputs: Iterable[Output]) -> list[str]:
     """One line for each thing to know of the images' pixels, with the images it is true of."""
     about: dict[str, set[str]] = defaultdict(set)
-    failures = 0
+    failures: list[str] = []
     for output in outputs:
-        failures += len(output.failures)
+        failures += output.failures.values()
         for name, warning in output.warnings.items():
             about[warning].add(name)
     lines = [
@@ -124,8 +124,11 @@ def notices(outputs: Iterable[Output]) -> list[str]:
         for text, names in sorted((text, sorted(found)) for text, found in about.items())
     ]
     if failures:
-        results = "1 result is a failure" if failures == 1 else f"{failures} results are failures"
-        lines.append(f"note: {results}, kept as such; --retry-failed tries again")
+        most, _ = Counter(sorted(failures)).most_common(1)[0]
+        count = "1 result has no value" if len(failures) == 1 else f"{len(failures)} have no value"
+        lines.append(
+            f"note: {count}, with a reason each (such as: {most}); --retry-failed asks again"
+        )
     return lines
 
 

@@ -7,10 +7,14 @@
     datasets: [demo, {name: labels.csv, root: images}]
     protocols: [correlation]
     seed: 0
+
+Some come with the package, by name: they are about models that are still to be named.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +22,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from .registry import unknown
+
+_SHIPPED = resources.files(__package__) / "suites"
 
 
 class Named(BaseModel):
@@ -60,16 +66,29 @@ class Suite(BaseModel):
         return value
 
 
-def read_suite(path: Path) -> Suite:
-    """The suite in a YAML file. Raises FileNotFoundError, or ValueError with one line."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such suite file")
+def read_suite(path: Path, models: Sequence[Any] = ()) -> Suite:
+    """The suite in a YAML file, or the one of that name that comes with the package.
+
+    ``models`` go into a suite that names none. Raises FileNotFoundError, or ValueError with one
+    line.
+    """
+    shipped = {file.name.removesuffix(".yaml"): file for file in _SHIPPED.iterdir()}
+    file = path if path.is_file() else shipped.get(str(path))
+    if file is None:
+        known = ", ".join(sorted(shipped))
+        raise FileNotFoundError(f"{path}: no such suite file, nor one of {known}")
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = yaml.safe_load(file.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not readable YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: a suite is a mapping with models, datasets and protocols")
+    if models and "models" in content:
+        raise ValueError(f"{path}: a suite file names its models itself: leave --models out")
+    if models:
+        content["models"] = models
+    elif file is not path:
+        raise ValueError(f"{path}: name the --models that it is to run")
     return make_suite(str(path), content)
 
 

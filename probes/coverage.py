@@ -3,7 +3,8 @@
 Nothing is differentiated: a gradient of zero is no evidence that a pixel is not looked at. A
 region whose perturbation as a whole changes nothing, in any of three ways, holds no block that
 is seen; that a block is seen needs a change by that block alone. So unseen regions are cheap,
-and seen blocks cost a call each: where the calls do not suffice the rest is estimated.
+and seen blocks cost a call each: where the calls do not suffice, the rest is estimated from a
+random sample of it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import beta
 
 from .coverage_images import BLOCK, KINDS, PERIODS, TEXTURE, CoverageImage, Frame, Region
 from .coverage_response import fine_psnr, reference, resampling
@@ -28,7 +28,6 @@ CALLS = 1000
 LEAST_CALLS = 100
 OPERATIONS = ("score", "score_pair", "features")  # the first that a model offers is measured
 _REPEATS = (3, 20)  # of a model that repeats itself, and of one that does not
-_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,12 @@ class Coverage:
 
     ``seen`` is ``int8 [rows, columns]``: SEEN, UNSEEN, or OPEN where a block was not reached
     within the calls, or changes the output only together with others. ``estimate``, ``float32``
-    of the same shape, has for an open block the share of seen among the blocks tested near it.
-    ``share`` is that of the pixels; where it is not ``exact``, ``low`` and ``high`` are a
-    95 % interval. ``noise`` is the largest change of the output between calls on the same image,
-    ``calls`` counts images shown. ``resampling`` and ``fine_psnr`` (dB) say what becomes of fine
-    damage: see ``coverage_response``; NaN where not measured.
+    of the same shape, has for an open block the share of seen among blocks near it that were
+    drawn at random. ``share`` is that of the pixels; where it is not ``exact``, ``low`` and
+    ``high`` are a 95 % interval, or all that is possible where there was no such sample or blocks
+    answer only together. ``noise`` is the largest change of the output between calls on the same
+    image, ``calls`` counts images shown. ``resampling`` and ``fine_psnr`` (dB) say what becomes
+    of fine damage: see ``coverage_response``; NaN where not measured.
     """
 
     model: str
@@ -90,9 +90,10 @@ def coverage(
 ) -> Coverage:
     """Measure what ``model`` sees of images of ``size`` (width, height) with at most ``calls``.
 
-    Images are shown one at a time. Regions are quartered, the largest first. Raises ValueError
-    for a model without one of OPERATIONS, one that takes no such size, and too few calls;
-    whatever the adapter raises passes.
+    Images are shown one at a time. Regions are quartered, the largest first, with up to half
+    of the calls kept for a sample of what stays open. Raises ValueError for a model without one
+    of OPERATIONS, one that takes no such size, and too few calls; whatever the adapter raises
+    passes.
     """
     from tqdm import tqdm
 
@@ -126,9 +127,7 @@ def coverage(
             return all(at_rest.changed(output(kind, region)) for _ in views)
 
         most = len(KINDS) * (2 if at_rest.noise else 1)
-        found = search(
-            frame, answers, lambda tests: spent + tests * most <= calls, np.random.default_rng(seed)
-        )
+        found = search(frame, answers, lambda: (calls - spent) // most, np.random.default_rng(seed))
     return summarize(
         model.card.name, operation, frame, *found, spent, at_rest.noise, factor,
         fine_psnr(frame, factor),
@@ -141,30 +140,16 @@ def summarize(
     frame: Frame,
     seen: np.ndarray,
     estimate: np.ndarray,
-    sampled: int,
+    interval: tuple[float, float],
     calls: int,
     noise: float,
     resampling: float,
     fine_psnr: float,
 ) -> Coverage:
-    """A Coverage from its map; the estimate of open blocks rests on ``sampled`` blocks.
-
-    The interval is that of Clopper and Pearson (1934) for the open blocks' share, as if the
-    sampled ones had been drawn from all of them: stratified as they are, it is rather too wide.
-    Without a sample, it spans all that is possible.
-    """
+    """A Coverage from its map; ``interval`` is for the share of seen among the open blocks."""
     pixels, total = frame.pixels, frame.width * frame.height
-    known = float(pixels[seen == SEEN].sum() / total)
-    open_ = float(pixels[seen == OPEN].sum() / total)
-    low, high = 0.0, 1.0
-    middle = float((pixels * estimate)[seen == OPEN].sum() / total)
-    if sampled and open_:
-        hits = sampled * min(1.0, middle / open_)
-        tail = (1 - _CONFIDENCE) / 2
-        if hits > 0:
-            low = float(beta.ppf(tail, hits, sampled - hits + 1))
-        if hits < sampled:
-            high = float(beta.ppf(1 - tail, hits + 1, sampled - hits))
+    known, open_ = (float(pixels[seen == state].sum() / total) for state in (SEEN, OPEN))
+    low, high = interval
     return Coverage(
         model, operation, frame, seen, estimate,
         float((pixels * estimate).sum() / total),

@@ -119,7 +119,9 @@ def _coverage(
     if tested.size:
         estimate[seen == OPEN] = (tested == SEEN).mean()
     calls = sum(map(len, rows.values()))
-    return summarize(model, operation, frame, seen, estimate, 0, calls, at_rest.noise, factor, psnr)
+    return summarize(
+        model, operation, frame, seen, estimate, (0.0, 1.0), calls, at_rest.noise, factor, psnr
+    )
 
 
 def _state(

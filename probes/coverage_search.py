@@ -1,44 +1,55 @@
-"""Find the seen blocks with few tests: quarter regions, and prove what is unseen as a whole."""
+"""Find the seen blocks with few tests: quarter regions, prove what is unseen as a whole.
+
+Where the tests do not suffice, some are kept for a random sample of the blocks left open. The
+estimate rests on that sample alone: which blocks the search has tested depends on what it found.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from math import ceil, floor
 
 import numpy as np
+from scipy.stats import hypergeom
 
 from .coverage_images import KINDS, Frame, Region
 
 SEEN, UNSEEN, OPEN = 1, 0, -1  # OPEN: not reached, or answering only together with others
+_KEPT = 0.5  # of the tests, for the sample, where nothing is known; less as fewer blocks are open
+_DRAWS = 4  # at least, in a stratum
+_CONFIDENCE = 0.95
 
 
 def search(
     frame: Frame,
     answers: Callable[[Region, str], bool],
-    affordable: Callable[[int], bool],
+    left: Callable[[], int],
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """The map ``int8 [rows, columns]``, its estimate, and how many blocks that rests on.
+) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """The map ``int8 [rows, columns]``, its estimate, and a 95 % interval for the open blocks.
 
-    ``answers(region, kind)`` says whether the output changes when that is perturbed;
-    ``affordable(n)`` whether n tests of all kinds may still be made. In each region one block
-    at random is tested, and the region as a whole where that does not answer: so the tested
-    blocks are a stratified sample, and a model that sees everything costs one call a block.
+    ``answers(region, kind)`` says whether the output changes when that is perturbed; ``left()``
+    how many tests of all kinds may still be made. In each region one block at random is tested,
+    and the region as a whole where that does not answer: a model that sees everything costs one
+    call a block. The estimate is a share of seen, ``float32 [rows, columns]``; the interval is
+    for that of the blocks OPEN in the map, and 0 to 1 if any of them answers only with others.
     """
     found = _Map(frame, answers, rng)
-    queue = deque([((0, frame.rows, 0, frame.columns), (0, frame.rows, 0, frame.columns), True)])
-    while queue and affordable(2):
-        region, _, likely = queue.popleft()
+    queue = deque([((0, frame.rows, 0, frame.columns), True)])
+    kept = _KEPT * left()
+    while queue and left() >= 2 + ceil(kept * (found.seen == OPEN).mean()):
+        region, likely = queue.popleft()
         if found.alive(region, likely):
             # Neighbors are alike: a region's block says what to try first in its quarters.
-            likely = found.last
             queue.extend(
-                (part, region, likely)
-                for part in _quarters(region)
-                if (found.at(part) == OPEN).any()
+                (part, found.last) for part in _quarters(region) if (found.at(part) == OPEN).any()
             )
-    found.leave_open()
-    return found.seen, *found.estimate([(region, parent) for region, parent, _ in queue])
+    estimate, interval = found.sample([region for region, _ in queue], left)
+    unexplained = found.leave_open()
+    estimate[unexplained] = 1
+    return found.seen, estimate, (0.0, 1.0) if unexplained.any() else interval
 
 
 class _Map:
@@ -50,9 +61,7 @@ class _Map:
         self._answers, self._rng = answers, rng
         self._kinds = list(KINDS)
         self._together: list[Region] = []  # that answer as a whole
-        self._unexplained = np.zeros((frame.rows, frame.columns), bool)
         self.seen = np.full((frame.rows, frame.columns), OPEN, np.int8)
-        self.alone = np.zeros((frame.rows, frame.columns), bool)  # tested by themselves
         self.last = True  # whether the block tested last is seen
 
     def at(self, region: Region) -> np.ndarray:
@@ -84,11 +93,12 @@ class _Map:
 
     def _test_one(self, region: Region) -> bool:
         """Test an open block of the region, chosen at random."""
-        row, column = map(int, self._rng.choice(np.argwhere(self.at(region) == OPEN)))
-        row, column = row + region[0], column + region[2]
+        row, column = self._rng.choice(np.argwhere(self.at(region) == OPEN))
+        return self._test(region[0] + int(row), region[2] + int(column))
+
+    def _test(self, row: int, column: int) -> bool:
         self.last = self._changes((row, row + 1, column, column + 1))
         self.seen[row, column] = SEEN if self.last else UNSEEN
-        self.alone[row, column] = True
         return self.last
 
     def _changes(self, region: Region) -> bool:
@@ -100,35 +110,64 @@ class _Map:
                 return True
         return False
 
-    def leave_open(self) -> None:
+    def sample(
+        self, regions: Sequence[Region], left: Callable[[], int]
+    ) -> tuple[np.ndarray, tuple[float, float]]:
+        """Test open blocks of ``regions`` at random as long as tests are left: see ``search``.
+
+        Strata are equally many blocks that lie together, and are drawn from in turn. An open
+        block's estimate is the share of seen among the draws of its stratum: that of all blocks
+        is then the stratified mean, which is unbiased whatever the search has found.
+        """
+        places = [np.add(np.argwhere(self.at(r) == OPEN), (r[0], r[2])) for r in regions]
+        open_ = np.concatenate([np.empty((0, 2), int), *places])
+        total, hits = len(open_), np.zeros(len(open_))
+        stratum = np.arange(total) // max(1, ceil(total / max(1, left() // _DRAWS)))
+        open_ = open_[np.lexsort((self._rng.random(total), stratum))]  # shuffled within strata
+        turn = np.arange(total) - np.searchsorted(stratum, stratum)
+        drawn = np.zeros(total, bool)
+        for place in np.lexsort((self._rng.random(total), turn)):
+            if left() < 1:
+                break
+            drawn[place], hits[place] = True, self._test(*map(int, open_[place]))
+        estimate = (self.seen == SEEN).astype(np.float32)
+        if drawn.all():
+            return estimate, (0.0, 1.0)  # nothing is open
+        sizes, draws = np.bincount(stratum), np.bincount(stratum, drawn)
+        share = np.bincount(stratum, hits) / draws
+        rest = open_[~drawn]
+        estimate[rest[:, 0], rest[:, 1]] = share[stratum[~drawn]]
+        effective = floor(total**2 / (sizes**2 / draws).sum())  # Kish (1965)
+        bounds = _interval((sizes * share).sum() / total, effective, total)
+        low, high = np.clip((np.array(bounds) - hits.sum()) / len(rest), 0, 1)
+        return estimate, (float(low), float(high))
+
+    def leave_open(self) -> np.ndarray:
         """Open again what answers as a whole and no part of which does: that is not unseen."""
+        opened = np.zeros(self.seen.shape, bool)
         for top, bottom, left, right in reversed(self._together):  # the smaller ones first
             part = self.seen[top:bottom, left:right]
             if (part == UNSEEN).all():
-                self._unexplained[top:bottom, left:right] = True
+                opened[top:bottom, left:right] = True
                 part[:] = OPEN
+        return opened
 
-    def estimate(self, rest: list[tuple[Region, Region]]) -> tuple[np.ndarray, int]:
-        """The share of seen blocks, ``float32 [rows, columns]``, and how many blocks it rests on.
 
-        ``rest`` are the regions not looked into, each with the one that it is a quarter of,
-        which stands in for it as long as none of its own blocks has been tested. What answers
-        as a whole only counts as seen.
-        """
-        estimate = np.where(self.seen == SEEN, 1, 0).astype(np.float32)
-        used = np.zeros_like(self.alone)
-        for region, parent in rest:
-            for top, bottom, left, right in (region, parent):
-                tested = self.alone[top:bottom, left:right]
-                if tested.any():
-                    break
-            share = (self.seen[top:bottom, left:right][tested] == SEEN).mean()
-            used[top:bottom, left:right] |= tested
-            top, bottom, left, right = region
-            part = self.seen[top:bottom, left:right]
-            estimate[top:bottom, left:right][part == OPEN] = share
-        estimate[self._unexplained] = 1
-        return estimate, 0 if self._unexplained.any() else int(used.sum())
+def _interval(share: float, draws: int, total: int) -> tuple[int, int]:
+    """How many of ``total`` blocks are seen, if a ``share`` of ``draws`` at random are.
+
+    Equal tails of the hypergeometric distribution: that of Clopper and Pearson (1934), for draws
+    without replacement from all. Strata that differ make a draw more certain, so it is rather
+    too wide for them.
+    """
+    tail = (1 - _CONFIDENCE) / 2
+    few, many = floor(share * draws + 1e-9), ceil(share * draws - 1e-9)
+    rest = range(total - draws + 1)
+    low = bisect_left(rest, True, key=lambda k: hypergeom.sf(few - 1, total, few + k, draws) > tail)
+    high = bisect_left(
+        rest, True, key=lambda k: hypergeom.cdf(many, total, many + k, draws) <= tail
+    )
+    return few + low, many + high - 1
 
 
 def _quarters(region: Region) -> Iterator[Region]:

@@ -52,3 +52,40 @@ def by_turns(severities: Sequence[int], size: int) -> list[tuple[int, ...]]:
         ordered.append(best)
         seen.update(best)
     return ordered
+
+
+def spread(columns: Sequence[np.ndarray], number: int, rng: np.random.Generator) -> list[int]:
+    """``number`` rows (all, if there are fewer), rising, such that levels occur evenly.
+
+    ``columns``, each ``int [N]``, are the levels of the rows in every factor.
+    """
+    met = [np.zeros(column.max(initial=0) + 1) for column in columns]
+    cost = rng.random(len(columns[0])) / 2
+    chosen: list[int] = []
+    for _ in range(min(number, len(cost))):
+        total = cost + sum(
+            table[column] * len(table) for table, column in zip(met, columns, strict=True)
+        )
+        best = int(np.argmin(total))
+        chosen.append(best)
+        cost[best] = np.inf
+        for table, column in zip(met, columns, strict=True):
+            table[column[best]] += 1
+    return sorted(chosen)
+
+
+def others_dealt(
+    bases: Sequence[str], types: Sequence[str], several: Sequence[int], rng: np.random.Generator
+) -> list[tuple[str, ...]]:
+    """For each type of ``bases`` other types, each of ``types`` as often.
+
+    With its base each set is as large as the numbers in ``several`` (2 or more), by turns.
+    """
+    met: Counter[str] = Counter()
+    dealt = []
+    for i, base in enumerate(bases):
+        order = [types[j] for j in rng.permutation(len(types))]
+        free = sorted((t for t in order if t != base), key=met.__getitem__)
+        dealt.append(tuple(free[: several[i % len(several)] - 1]))
+        met.update(dealt[-1])
+    return dealt

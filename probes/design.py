@@ -45,7 +45,7 @@ class Design:
     equal_damage: float = 0.08
     equal_energy: float = 0.08
     co_occurrence: float = 0.06
-    band: float = 0.04  # also part of the null of harmless changes
+    band: float = 0.04
     complement: float = 0.02
     two_draws: float = 0.02
 

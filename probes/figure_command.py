@@ -36,7 +36,7 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: ev
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")]
 Cache = Annotated[Path | None, typer.Option(help="Where finished work is kept.")]
 
-_PROBES, _FIGURES = "demo-probes", Path("results/figures")
+_PROBES, _FIGURES = "demo-probes", Path("results/run/figures")
 _MAPPERS = ("sliding:pyiqa:ssim", "sliding:pyiqa:fsim", "sliding:pyiqa:piqe")
 
 

@@ -69,6 +69,10 @@ def contact_sheet(dataset: Dataset, path: Path, rows: int = 6) -> None:
 def _draw(axes: Axes, sample: Sample, achieved: Achieved | None) -> None:
     area, severity = _area(sample), sample.damages[0].severity
     share = "whole image" if area == 1 else f"{area} of the area"
+    if sample.fact("control") == "complement":
+        share = f"all but {area} of the area"
+    elif len(sample.damages) > 1 and not sample.fact("control"):
+        share = f"{len(sample.damages)} times {area} of the area"
     decoded = sample.source.load(DecodePolicy())
     if not isinstance(decoded, Decoded):
         axes.set_title(share, fontsize=8)

@@ -15,6 +15,7 @@ from .measure_rows import of_rates, of_table, subset_of
 from .measures.detection import detection_rates, detections
 from .measures.null import is_null
 from .measures.over_contents import SHARE, mean, summarize
+from .measures.response import visible_singles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +51,7 @@ def rows(
 
 
 def _rows(table: pd.DataFrame, shares: Mapping[str, float], seed: int) -> Iterator[Measure]:
-    plain = table[(table["role"] == "probe") & (table["ladder"] == "plain") & (table["n"] == 1)]
-    plain = plain[plain["visible"] != "no"]
+    plain = visible_singles(table)
     plain = plain.assign(share=plain["id"].map(shares).astype(float))
     shown = summarize(plain, ["area"], lambda part: mean(part, "share", (), seed, SHARE))
     yield from of_table("in_view", shown, ["area"])

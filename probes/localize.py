@@ -78,9 +78,7 @@ def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | S
         return needs
     if offered:
         return Skip("gives distortion maps, and the dataset has no references")
-    if operations & {"score", "score_pair"}:
-        return Skip("gives no map: use sliding:NAME, which scores windows")
-    return Skip("gives no map, nor scores that windows could have")
+    return Skip("gives no map (sliding:NAME makes one of any model that scores)")
 
 
 def _probes(dataset: Dataset) -> list[Sample]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from harness.canonical import digest
 
-from .dealing import by_turns, levels_dealt
+from .dealing import by_turns, levels_dealt, others_dealt, spread
 from .design import SHARED, Design
 from .mask_shapes import Placement, Shape
 
@@ -132,10 +132,9 @@ def _plan(
     for draw in range(_DRAWS):
         rng = np.random.default_rng(int(digest([design.hash, seed, draw])[:16], 16))
         plain = _dealt(design, contents, counts["plain"], "plain", rng)
-        together = [
-            replace(base, others=others)
-            for base, others in _elsewhere(design, plain, counts["co_occurrence"], several, rng)
-        ]
+        bases = _spread(plain, counts["co_occurrence"], rng) if several else []
+        dealt = others_dealt([base.type for base in bases], design.types, several, rng)
+        together = [replace(base, others=others) for base, others in zip(bases, dealt, strict=True)]
         matrix = main_effects([*plain, *together])
         if np.linalg.matrix_rank(matrix) == matrix.shape[1]:
             break
@@ -187,42 +186,6 @@ def _dealt(
 
 def _spread(candidates: Sequence[Ladder], number: int, rng: np.random.Generator) -> list[Ladder]:
     """``number`` of the candidates (all, if there are fewer), their levels spread out."""
-    columns = []
-    for name in _FACTORS:
-        values = [getattr(ladder, name) for ladder in candidates]
-        levels = {level: i for i, level in enumerate(sorted(set(values)))}
-        columns.append(np.array([levels[value] for value in values], int))
-    met = [np.zeros(column.max(initial=0) + 1) for column in columns]
-    cost = rng.random(len(candidates)) / 2
-    chosen: list[int] = []
-    for _ in range(min(number, len(candidates))):
-        total = cost + sum(
-            table[column] * len(table) for table, column in zip(met, columns, strict=True)
-        )
-        best = int(np.argmin(total))
-        chosen.append(best)
-        cost[best] = np.inf
-        for table, column in zip(met, columns, strict=True):
-            table[column[best]] += 1
-    return [candidates[i] for i in sorted(chosen)]
-
-
-def _elsewhere(
-    design: Design,
-    plain: Sequence[Ladder],
-    number: int,
-    several: Sequence[int],
-    rng: np.random.Generator,
-) -> list[tuple[Ladder, tuple[str, ...]]]:
-    """Plain ladders with the types of one or more other damages, by turns, each as often."""
-    if not several:
-        return []
-    met: Counter[str] = Counter()
-    found = []
-    for i, base in enumerate(_spread(plain, number, rng)):
-        order = [design.types[j] for j in rng.permutation(len(design.types))]
-        free = sorted((t for t in order if t != base.type), key=met.__getitem__)
-        others = tuple(free[: several[i % len(several)] - 1])
-        met.update(others)
-        found.append((base, others))
-    return found
+    levels = [[getattr(ladder, name) for ladder in candidates] for name in _FACTORS]
+    columns = [np.unique(values, return_inverse=True)[1] for values in levels]
+    return [candidates[i] for i in spread(columns, number, rng)]

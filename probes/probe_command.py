@@ -62,12 +62,12 @@ def build(
 def verify(
     folder: Annotated[Path, typer.Argument(help="A folder that build has written.")],
     render: Annotated[
-        bool, typer.Option("--render", help="Also render every image anew and compare its bits.")
+        bool, typer.Option("--render", help="Also make every image and its row anew and compare.")
     ] = False,
     root: Root = None,
     workers: Workers = None,
 ) -> None:
-    """Read every image again: missing, extra or changed ones. Exit code 1 if anything is off."""
+    """Read every image and row again: missing, extra or changed. Exit code 1 if any is off."""
     from .stored_verify import about
     from .stored_verify import verify as look
 

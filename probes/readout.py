@@ -15,8 +15,9 @@ Of damaged images alone: the PSNR of a pristine image is infinite.
 
 ``regime`` is what the heads learned from: uniform (damage of the full frame), localized, mixed,
 or mixed without the type (leave-one-type-out) or the shape of mask (leave-one-shape-out) that
-they are asked about. A regime without an area is asked about all localized damages, or, of log₂
-area, about all areas that it learned from; "all" is mixed, asked about the full frame, too.
+they are asked about (without it in the fit; alpha is that of the mixed heads). A regime without an
+area is asked about all localized damages, or, of log₂ area, about all areas that it learned from;
+"all" is mixed, asked about the full frame, too.
 ``fraction`` is the share of labels that mixed heads learn from, the mean over repeats with their
 standard deviation (``…_split_sd``). R² is about the mean of the training images.
 """
@@ -102,7 +103,7 @@ def _impossible(found: Usable) -> str | None:
 
 REPRESENTATION = Protocol(
     name="representation",
-    version="2",
+    version="3",
     summary="what linear heads read from features of damage: type, severity, area, location",
     headline="type_map",
     needs=_needs,

@@ -29,6 +29,7 @@ from .readout_trainings import (
 )  # fmt: skip
 
 Readings = Mapping[tuple[str, str], Reading]  # by training and target
+_TUNED = "the heads' alpha is tuned with the left-out level among the images, their fit without"
 
 
 def rows(table: pd.DataFrame, readings: Readings, folds: int, seed: int) -> Iterator[Measure]:
@@ -128,15 +129,18 @@ def _without(reader: _Reader, found: Readings, seed: int) -> Iterator[Measure]:
         cells = {"": asked & reader.localized} | reader.by_area(asked)
         for where, cell in cells.items():
             yield from _measures(
-                reader.read("damaged", damaged, cell, seed), _joined(f"regime={regime}", where)
+                reader.read("damaged", damaged, cell, seed),
+                _joined(f"regime={regime}", where),
+                _TUNED,
             )
-        yield from _measures(reader.read("log_area", area, asked, seed), f"regime={regime}")
+        each = reader.read("log_area", area, asked, seed)
+        yield from _measures(each, f"regime={regime}", _TUNED)
         for column, (_, level) in enumerate(chosen):
             subset = f"regime={regime} {factor}={word(level.level)}"
             cell = level.alone & reader.localized
             each = reader.read("damaged", damaged.columns([column]), cell, seed)
             each |= reader.read("log_area", area, level.alone, seed)
-            yield from _measures(each, subset)
+            yield from _measures(each, subset, _TUNED)
 
 
 def _own(reading: Reading, own: np.ndarray) -> Reading:
@@ -149,13 +153,16 @@ def _own(reading: Reading, own: np.ndarray) -> Reading:
     return Reading(values, means)
 
 
-def _measures(estimates: Mapping[str, Estimate], subset: str) -> Iterator[Measure]:
+def _measures(
+    estimates: Mapping[str, Estimate], subset: str, remark: str | None = None
+) -> Iterator[Measure]:
     for metric, e in estimates.items():
         failed = e.n_expected - e.n
         lacking = f"{failed} have no prediction" if failed else None
         yield Measure(
             metric, e.value, e.n_expected, e.n, failed, subset,
-            ci_low=e.low, ci_high=e.high, ci_method=e.method, reason=join(e.reason, lacking),
+            ci_low=e.low, ci_high=e.high, ci_method=e.method,
+            reason=join(e.reason, lacking, None if e.value is None else remark),
             marks=few_contents(e.n_contents),
         )  # fmt: skip
 

@@ -1,14 +1,13 @@
 """``sensitivity``: does the score fall when a part of the image is damaged, and by how much?
 
 The response to a probe is (score of the pristine image - score of the probe) / SD, where SD is
-the standard deviation of the model's scores over the pristine images and the full-frame
-probes: it has no unit, and is above 0 where the damage is noticed as worse. Means are over
-contents first, so that each weighs the same. An encoder is read through a ridge head fitted on the
-labeled ``head_dataset`` (see ``sensitivity_scores``). Damage that nobody can see counts in means,
-ratios, the index and monotonicity, as leaving it out would keep what shows alone at small areas;
-it cannot be detected. Rows of a type or shape that the model was not trained on, though on others,
-are marked "held out". Detection, thresholds, the index and the controls are in ``measures``; they
-take the images that a set made for them has.
+the standard deviation of the model's scores over the pristine images and the full-frame probes:
+above 0 the damage is noticed as worse. Means are over contents first, so that each weighs the same.
+An encoder is read through a ridge head fitted on the labeled ``head_dataset`` (see
+``sensitivity_scores``). Damage that nobody can see counts in means, ratios, the index and
+monotonicity, as leaving it out would keep what shows alone at small areas; from the detection and
+thresholds of plain ladders it is left out, neither hit nor miss. Rows of a type or shape that the
+model was not trained on, though on others, are marked "held out".
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def sensitivity(coverage: str = "") -> Protocol:
     """
     return Protocol(
         name="sensitivity",
-        version="4",
+        version="5",
         summary="which local damage a score notices: response, detection, thresholds, index",
         headline="response",
         needs=partial(_needs, coverage),
@@ -79,7 +78,7 @@ def _needs(coverage: str, operations: frozenset[str], dataset: Dataset) -> tuple
 def _evaluate(coverage: str, inputs: Inputs) -> list[Measure]:
     # Pandas comes with these, and protocols are listed without it.
     from . import in_view
-    from .sensitivity_rows import ratio_rows, registered_rows
+    from .sensitivity_rows import ratio_rows
     from .sensitivity_rows import rows as sensitivity_rows
 
     probes = _singles(inputs.dataset.samples)
@@ -103,8 +102,6 @@ def _evaluate(coverage: str, inputs: Inputs) -> list[Measure]:
         table = observed(inputs.dataset.samples, scores, spread, known)
         rows += ratio_rows(table, [area for area in areas if area < 1], inputs.seed)
         rows += sensitivity_rows(table, inputs.seed)
-        if Need("score_pair") in inputs.outputs:
-            rows += registered_rows(table, inputs.seed)
         for need, output in inputs.outputs.items():
             if coverage and need.dataset == coverage:
                 found = outcomes(inputs.others[coverage], output, inputs.card.name, need.operation)

@@ -15,13 +15,13 @@ from harness.protocols.agreement import join
 from harness.protocols.base import Measure, word
 
 from .measure_rows import of_fit, of_rates, of_table, subset_of
-from .measures.controls import control_shares, negative_controls
+from .measures.controls import bands, control_shares, negative_controls
 from .measures.cooccurrence import cooccurrence
 from .measures.detection import detection_rates, detections, direction, paired, rates
 from .measures.monotonicity import monotonicity
 from .measures.null import Null, is_null, null_of
 from .measures.over_contents import mean, summarize
-from .measures.response import LADDER, response_curve, sensitivity_index
+from .measures.response import LADDER, response_curve, sensitivity_index, visible_singles
 from .measures.threshold import median_threshold, thresholds
 
 _ALONE = "no probe has a partner at area 1"
@@ -111,15 +111,15 @@ def _detection(table: pd.DataFrame, seed: int) -> Iterator[Measure]:
     null = table[is_null(table)]
     for by in ((), ("harmless",)):
         yield from detected("false_alarms", null, by)
-    plain = _plain(table)
+    plain = visible_singles(table)
     yield from detected("detected", plain, ("area",))
     for cell in _CELLS:
         yield from detected("detected", _told(plain, (cell,)), (cell, "area"))
     for _, ladders in _calibrated(table):
         rated = detected("detected", ladders[ladders["complete"] != "no"], ("ladder", "area"))
         yield from _of_whole_ladders("detected", ladders, rated)
-    bands, filled = _bands(table)
-    yield from detected("band_detected", bands, ("area",))
+    edges, filled = bands(table)
+    yield from detected("band_detected", edges, ("area",))
     yield from detected("band_partner_detected", filled, ("area",))
     scored = plain.dropna(subset=["delta"])
     drops = rates(scored, direction(scored, found.detected), ["area"], seed)
@@ -139,36 +139,6 @@ def _detection(table: pd.DataFrame, seed: int) -> Iterator[Measure]:
             shares = control_shares(table, seed, by)
             for name, part in shares.groupby("control", sort=False):
                 yield from of_table(f"{word(str(name))}_share", part, by)
-
-
-def registered_rows(table: pd.DataFrame, seed: int) -> Iterator[Measure]:
-    """Detection by area against the harmless changes that leave every pixel in its place.
-
-    Of full-reference models, which compare pixel by pixel: a shift of one is large damage to
-    them, so that against it they hardly detect any other.
-    """
-    known = table[table["harmless"] != "shift"].dropna(subset=["delta"])
-    if is_null(known).any():
-        rated = detection_rates(known, _plain(known), ("area",), seed)
-        why = detections(known).reason
-        yield from of_rates("detected_registered", rated, ("area",), _plain(table), why)
-
-
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
-    """The visible probes of plain ladders with one damage."""
-    alone = (table["role"] == "probe") & (table["n"] == 1) & (table["ladder"] == "plain")
-    return table[alone & (table["visible"] != "no")]
-
-
-def _bands(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Bands, and the filled mask of each; a score that one of the two lacks counts for neither."""
-    bands = table[table["control"] == "band"]
-    partners = table.set_index("id")["delta"].reindex(bands["partner"]).to_numpy()
-    both = bands["delta"].notna().to_numpy() & ~np.isnan(partners)
-    return (
-        bands.assign(delta=bands["delta"].where(both)),
-        bands.assign(delta=np.where(both, partners, np.nan)),
-    )
 
 
 def _thresholds(plain: pd.DataFrame, null: Null, seed: int) -> Iterator[Measure]:

@@ -66,7 +66,7 @@ def probe_set(
     ]
     known = measured(samples)
     samples = [_measured(s, known[s.id], design) if s.id in known else s for s in samples]
-    pairs = [Pair(s.id, s.id, s.content, s.content) for s in samples]
+    pairs = [_pair(sample) for sample in samples]
     pairs += [Pair(c, c, c, c) for c in contents]
     return Dataset(
         name,
@@ -77,6 +77,13 @@ def probe_set(
         head_dataset=head or _labeled(),
         requires=REQUIRES,
     )
+
+
+def _pair(sample: Sample) -> Pair:
+    """What full-reference models compare. A shift moves the scene, thus both pictures: pictures
+    that do not lie on each other are no question to a model that compares pixel by pixel."""
+    moved = sample.fact("harmless") == "shift"
+    return Pair(sample.id, sample.id, sample.id if moved else sample.content, sample.content)
 
 
 def _labeled() -> str:
@@ -102,19 +109,26 @@ def _contents(root: str | None, design: Design, seed: int) -> dict[str, Content]
         drawn = sorted(found, key=lambda c: digest([seed, c.id]))[: design.max_contents]
         found = tuple(content for content in found if content in drawn)
     names: dict[str, str] = {}  # by pixels
-    for content in found:
-        height, width = pristine(content).shape[1:]
-        if min(height, width) < design.short_side:
-            raise ValueError(
-                f"content {content.id!r} is {width} × {height} pixels; probes need sides of at "
-                f"least {design.short_side}: take it out of the folder"
-            )
-        if (name := names.setdefault(pixels_hash(content), content.id)) != content.id:
-            raise ValueError(
-                f"contents {name!r} and {content.id!r} are one photograph: take either out of the "
-                "folder"
-            )
+    wrong = [why for content in found if (why := _unusable(content, design, names))]
+    if wrong:
+        raise ValueError(f"{'; '.join(wrong)}: mend or take out of the folder")
     return {content.id: content for content in found}
+
+
+def _unusable(content: Content, design: Design, names: dict[str, str]) -> str | None:
+    """Why there can be no probes of a photograph; ``names`` are those of others, by pixels."""
+    try:
+        height, width = pristine(content).shape[1:]
+    except ValueError as error:
+        return str(error)
+    if min(height, width) < design.short_side:
+        return (
+            f"content {content.id!r} is {width} × {height} pixels, and probes need sides of at "
+            f"least {design.short_side}"
+        )
+    if (name := names.setdefault(pixels_hash(content), content.id)) != content.id:
+        return f"contents {name!r} and {content.id!r} are one photograph"
+    return None
 
 
 def _told_apart(contents: Sequence[Content]) -> Sequence[Content]:

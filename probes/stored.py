@@ -25,11 +25,19 @@ from harness.images import Decoded, DecodePolicy, decode
 from harness.sample import Dataset, Sample
 from harness.store import StoreError
 
-from .achieved import measured
 from .forked import forked, ladders
 from .render import REQUIRES, VERSION, sha256_of
 from .stored_card import write_card
-from .stored_rows import file_name, read_manifest, row, set_hash, with_facts, write_manifest
+from .stored_rows import (
+    as_stored,
+    described,
+    file_name,
+    read_manifest,
+    row,
+    rows_hash,
+    set_hash,
+    write_manifest,
+)
 
 ABOUT = "probe_set.json"
 _NOTES = ".finished.jsonl"  # fingerprint and pixel hash of what an unfinished build has written
@@ -90,14 +98,14 @@ def _build(dataset: Dataset, out: Path, options: dict[str, Any], workers: int | 
         "versions": versions(),
     }
     before = _begin(out, about)
-    lacking = [s for s in dataset.samples if s.fact("local_psnr") is None]
-    images = with_facts(dataset, measured(lacking, workers))
+    images = described(dataset, workers)
     written = dict(_write_all([image for image, _ in images], out, before, workers))
-    rows = [
+    rows = as_stored(
         row(image, role, written[image.id].pixels, written[image.id].reason)
         for image, role in images
-    ]
+    )
     about["set_hash"] = found = set_hash((name, image.pixels) for name, image in written.items())
+    about["rows_hash"] = rows_hash(rows)
     write_manifest(out, rows)
     write_card(out, dataset, rows, about)
     write_atomic(out / ABOUT, _pretty(about))

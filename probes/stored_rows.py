@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +16,10 @@ from harness.atomic import write_atomic
 from harness.canonical import canonical_json, digest, slug
 from harness.sample import Dataset, Sample
 
+from .achieved import measured
+
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from .achieved import Achieved
 
 # What Hugging Face's image folders look for: the column ``file_name`` becomes ``image``.
 MANIFEST = "metadata.parquet"
@@ -26,6 +28,7 @@ _TEXTS = ("ladder", "complete", "control", "harmless")  # facts, null where abse
 _PLACES = ("shape", "placement")
 _NUMBERS = ("local_psnr", "local_ssim", "delta_e", "mse")
 _ANSWERS = ("visible", "changed")  # "yes" or "no"
+_ROUNDING = {"rel_tol": 1e-5, "abs_tol": 1e-6}  # of numbers measured on two machines
 
 
 def file_name(sample: Sample) -> str:
@@ -61,8 +64,9 @@ def row(sample: Sample, role: str, pixels: str | None, reason: str | None) -> di
     }
 
 
-def with_facts(dataset: Dataset, found: Mapping[str, Achieved]) -> list[tuple[Sample, str]]:
-    """Every image with its role, and with the achieved damage that ``found`` has of it."""
+def described(dataset: Dataset, workers: int | None) -> list[tuple[Sample, str]]:
+    """Every image with its role, and with its achieved damage, measured where facts lack it."""
+    found = measured([s for s in dataset.samples if s.fact("local_psnr") is None], workers)
     probes = [
         replace(s, facts=(*s.facts, *asdict(found[s.id]).items())) if s.id in found else s
         for s in dataset.samples
@@ -75,13 +79,35 @@ def set_hash(pixels: Iterable[tuple[str, str | None]]) -> str:
     return digest(sorted([name, found or ""] for name, found in pixels))
 
 
+def rows_hash(rows: Iterable[Mapping[str, Any]]) -> str:
+    """SHA-256 over all that the rows say, in the order of ids, whatever bytes Parquet makes of it.
+
+    Rows that were edited have one, too, though they hold NaN or what JSON has no form for.
+    """
+    ordered = sorted(rows, key=lambda row: str(row["id"]))
+    return hashlib.sha256(json.dumps(ordered, sort_keys=True, default=repr).encode()).hexdigest()
+
+
+def differing(row: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
+    """The columns in which two rows differ; in achieved damage, by more than rounding does."""
+    for name in _schema().names:
+        pair = row[name], other[name]
+        close = name in _NUMBERS and None not in pair and math.isclose(*pair, **_ROUNDING)
+        if pair[0] != pair[1] and not close:
+            yield name
+
+
+def as_stored(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as they are read from a manifest: with its columns, and numbers of its types."""
+    return _table(rows).to_pylist()
+
+
 def write_manifest(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write the manifest; the same rows give the same bytes with the same pyarrow."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     file = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=_schema()), file)
+    pq.write_table(_table(rows), file)
     write_atomic(folder / MANIFEST, file.getvalue())
 
 
@@ -110,6 +136,12 @@ def inside(name: str) -> bool:
     return (
         ".." not in name.split("/") and re.fullmatch(rf"{IMAGES}(/[\w.-]+){{2}}", name) is not None
     )
+
+
+def _table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(list(rows), schema=_schema())
 
 
 def _schema() -> pa.Schema:

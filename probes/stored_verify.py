@@ -17,7 +17,17 @@ from harness.sample import Dataset, Sample
 from .forked import forked, ladders
 from .render import sha256_of
 from .stored import ABOUT, pixels_of, versions
-from .stored_rows import IMAGES, inside, read_manifest, set_hash
+from .stored_rows import (
+    IMAGES,
+    as_stored,
+    described,
+    differing,
+    inside,
+    read_manifest,
+    row,
+    rows_hash,
+    set_hash,
+)
 
 _SHOWN = 10  # names of one kind, in the terminal
 _SHARE = 64  # files a worker takes at once
@@ -66,13 +76,14 @@ def about(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is damaged: {error}") from error
     if not isinstance(found, dict) or not {"name", "options", "versions"} <= found.keys():
         raise ValueError(f"{path} is not of a probe set")
-    if "set_hash" not in found:
+    if not {"set_hash", "rows_hash"} <= found.keys():
         raise ValueError(f"{folder} is not finished: give the same iqa-eval probe build again")
     return found
 
 
 def verify(folder: Path, dataset: Dataset | None = None, workers: int | None = None) -> Report:
-    """Read every file of the set; with ``dataset``, render every image anew and compare its bits.
+    """Read every file of the set; with ``dataset``, make every image and its row anew
+    and compare their bits.
 
     Raises FileNotFoundError or ValueError where the folder holds no finished set.
     """
@@ -87,6 +98,8 @@ def verify(folder: Path, dataset: Dataset | None = None, workers: int | None = N
     wrong = []
     if set_hash((r["id"], r["pixels_sha256"]) for r in rows) != said["set_hash"]:
         wrong.append("the manifest is not the one that was built: the hash of the set differs")
+    if rows_hash(rows) != said["rows_hash"]:
+        wrong.append("the manifest is not the one that was built: the hash of its rows differs")
     different = [] if dataset is None else list(_different(dataset, rows, workers))
     if different:
         wrong += _other_versions(said["versions"])
@@ -121,33 +134,34 @@ def _pixels(folder: Path, names: Sequence[str]) -> list[str | None]:
 def _different(
     dataset: Dataset, rows: Sequence[Mapping[str, Any]], workers: int | None
 ) -> Iterator[str]:
-    """A line for every image that is not rendered as the manifest says."""
-    expected = {r["id"]: r["pixels_sha256"] for r in rows}
-    images = {image.id: image for image in dataset.images}
-    rendered: dict[str, tuple[str | None, str]] = {}
+    """A line for every image whose row, as it is made here, is not the manifest's."""
+    expected = {r["id"]: r for r in rows}
+    images = described(dataset, workers)
+    rendered: dict[str, tuple[str | None, str | None]] = {}
     with tqdm(desc="rendering", total=len(images), unit="image", delay=2, leave=False) as bar:
-        for group, results in forked(_render, ladders(images.values()), workers):
+        for group, results in forked(_render, ladders(image for image, _ in images), workers):
             rendered.update(zip((image.id for image in group), results, strict=True))
             bar.update(len(group))
-    for name in sorted(expected.keys() | rendered.keys()):
-        if name not in rendered:
+    found = as_stored(row(image, role, *rendered[image.id]) for image, role in images)
+    here = {r["id"]: r for r in found}
+    for name in sorted(expected.keys() | here.keys(), key=str):
+        if name not in here:
             yield f"{name}: not in the plan that is made here"
         elif name not in expected:
             yield f"{name}: in the plan that is made here, not in the set"
-        elif rendered[name][0] != expected[name]:
-            yield f"{name}: {rendered[name][1]}"
+        elif here[name]["reason"] not in (None, expected[name]["reason"]):
+            yield f"{name}: not rendered: {here[name]['reason']}"
+        elif columns := list(differing(expected[name], here[name])):
+            yield f"{name}: here another {', '.join(columns)}"
 
 
-def _render(images: Sequence[Sample]) -> list[tuple[str | None, str]]:
-    """Hash of the pixels, and what to say where another was expected."""
-    found: list[tuple[str | None, str]] = []
-    for image in images:
-        decoded = image.source.load(DecodePolicy())
-        if isinstance(decoded, Decoded):
-            found.append((sha256_of(decoded.image), "other pixels"))
-        else:
-            found.append((None, f"not rendered: {decoded.reason}"))
-    return found
+def _render(images: Sequence[Sample]) -> list[tuple[str | None, str | None]]:
+    """Hash of the pixels, or why there are none."""
+    loaded = (image.source.load(DecodePolicy()) for image in images)
+    return [
+        (sha256_of(each.image), None) if isinstance(each, Decoded) else (None, each.reason)
+        for each in loaded
+    ]
 
 
 def _other_versions(built: Mapping[str, str]) -> Iterator[str]:

@@ -76,9 +76,13 @@ def finite(output: Output, what: str) -> Output:
 
 
 def by_image(output: Output, dataset: Dataset) -> Output:
-    """Results of pairs by test image: samples beside their reference, others beside themselves."""
+    """Results of pairs by test image: samples beside their reference, others beside themselves.
+
+    A sample that is not paired with its reference has the result of the pair of its own name.
+    """
     own = {s.id: s.reference for s in dataset.samples}
-    pairs = {p.test: p.id for p in dataset.pairs if p.reference == own.get(p.test, p.test)}
+    pairs = {p.test: p.id for p in dataset.pairs if p.id == p.test}
+    pairs |= {p.test: p.id for p in dataset.pairs if p.reference == own.get(p.test, p.test)}
     done = set(output.ids)
     kept = {test: pair for test, pair in pairs.items() if pair in done}
     failures = {

@@ -13,13 +13,13 @@ from .failures import remark
 from .groups import Group, parse_subset
 from .layout import NONE, Cell, Column, Line, Table, row_cell, text_cell, with_interval_keys
 from .parts import HELD_OUT, held_out
+from .sensitivity_notes import seen_alone
 from .thresholds import THRESHOLD, threshold_cell, threshold_keys
 
 _MEDIAN = "threshold_median"
 _MEASURES = {
     "false_alarms": "False alarms",
     "detected": "Detected",
-    "detected_registered": "Detected, against changes without a shift",
     "direction": "Direction",
     "paired_accuracy": "Paired accuracy",
     _MEDIAN: "Threshold, median",
@@ -46,7 +46,8 @@ _MEANING = (
     "as shares of drops: band, an edge of 2 pixels alone, of the filled mask's; complement, all "
     "but the mask, of what the full frame adds to the filled mask (1: regions add up); two draws, "
     "the change from redrawing a noise inside a mask, of the full frame's.",
-    "Invisible: damage with a local PSNR above 45 dB and ΔE₀₀ below 1, which should go unnoticed.",
+    "Invisible: the damage that detection leaves out, which should go unnoticed. Response, ordered "
+    "and further damage count it; so do all numbers of ladders with equal damage or energy.",
 )
 
 
@@ -90,7 +91,7 @@ def area_table(group: Group, entry: Entry) -> Table:
             *(Column(a, with_interval_keys(f"area_{a}"), span="At area") for a in known),
         ),
         tuple(one for one in lines if any(cell.text != NONE for cell in one[2:])),
-        notes=(*_MEANING, *_ladder_notes(entry)),
+        notes=(seen_alone([entry]), *_MEANING, *_ladder_notes(entry)),
         folded=True,
     )
 

@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 
 from ..records import Row
 from .areas import DETECTED, areas
-from .detection_figure import area_axis
+from .detection_figure import OPEN, area_axis, draw_curve, is_open
 from .entries import Entry
 from .groups import Group, parse_subset
 from .parts import DAGGER, HELD_OUT, held_out
-from .style import COLORS, DASHES, MARKERS, MUTED, PAPER, Picture, finish, short
+from .sensitivity_notes import seen_alone
+from .style import COLORS, DASHES, MARKERS, MUTED, Picture, finish, short
 
 _CELLS = {
     "severity": "severity",
@@ -25,10 +26,13 @@ _CELLS = {
     "mask_seen": "shapes in training",
     "band": "part of the mask",
 }
+_LADDERS = (
+    " By kind of ladder, though, what nobody sees counts, of the ladders alone that reach every "
+    "area; they are not of the same types as the other panels."
+)
 _WORDS = {"yes": "trained on", "no": HELD_OUT}
 _BAND = {"band_partner_detected": "all of it", "band_detected": "2-pixel edge"}
-Curve = dict[str, tuple[float | None, ...]]  # area → share detected and its ends
-_PLAIN = "plain"  # the ladder that rows do not name
+Curve = tuple[np.ndarray, np.ndarray]  # areas [A]; shares detected, low and high ends [3, A]
 
 
 def cell_figure(group: Group, entry: Entry) -> Picture | None:
@@ -48,18 +52,13 @@ def cell_figure(group: Group, entry: Entry) -> Picture | None:
         axes.axhline(0.75, color=MUTED, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
         if (rate := entry.value("false_alarms")) is not None:
             axes.axhline(rate, color=MUTED, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
-        for i, (value, by_area) in enumerate(curves.items()):
-            x = np.array([float(Fraction(area)) for area in by_area])
-            values, low, high = np.array(list(by_area.values()), dtype=float).T
-            color, marker = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
-            axes.fill_between(x, low, high, color=color, alpha=0.1, lw=0)
-            axes.plot(
-                x,
-                values,
-                color=color,
-                marker=marker,
+        for i, (value, curve) in enumerate(curves.items()):
+            draw_curve(
+                axes,
+                *curve,
+                color=COLORS[i % len(COLORS)],
+                marker=MARKERS[i % len(MARKERS)],
                 markersize=4.5,
-                markerfacecolor=PAPER if i % 2 else color,
                 linestyle=DASHES[i % len(DASHES)],
                 linewidth=1.5,
                 label=value,
@@ -75,38 +74,42 @@ def cell_figure(group: Group, entry: Entry) -> Picture | None:
         axes.set_ylabel("Share detected")
     unseen = any(value.endswith(DAGGER) for curves in panels.values() for value in curves)
     dagger = f"{DAGGER}: {HELD_OUT}, the model was not trained on this shape." if unseen else ""
+    ladders = _LADDERS if "ladder" in panels else ""
+    gaps = any(is_open(curve) for curves in panels.values() for _, curve in curves.values())
     edge = " At an edge the area is that of the filled mask." if "band" in panels else ""
     return finish(
         f"{group.name}.cells",
         figure,
         f"What {short(entry.label)} detects, by what the probes are",
         group.title,
-        "Share of the probes detected, by area (fraction of the picture). Bands are 95 % "
-        "intervals. Dashed: false alarms; dotted: 75 %. Shape and place vary only where the mask "
-        f"leaves room for it.{edge}{dagger}",
+        "Share of the probes detected, by area (fraction of the picture). "
+        f"{seen_alone([entry])}{ladders} Bands are 95 % intervals.{OPEN * gaps} "
+        "Dashed: false alarms; dotted: 75 %. Shape and place vary only where the mask leaves "
+        f"room for it.{edge}{dagger}",
         f"Line charts of the share detected by {', '.join(_CELLS[name] for name in panels)}; the "
         "table has the numbers.",
     )
 
 
 def _curves(group: Group, entry: Entry, name: str) -> dict[str, Curve]:
-    """Values of the property ``name`` → area → share and its ends."""
+    """Values of the property ``name`` → the curve of each."""
     known = areas(group, DETECTED)
     subsets = [parse_subset(s) for s in group.subsets(DETECTED)]
     found = {part[name] for part in subsets if set(part) == {name, "area"}}
     values = sorted(found, reverse=name.endswith("seen"))  # "yes" first
     rows = {_WORDS.get(v, v): _rows(entry, DETECTED, f"{name}={v} ", known) for v in values}
-    if name == "ladder" and rows:
-        rows = {_PLAIN: _rows(entry, DETECTED, "", known), **rows}
     if name == "band":
         rows = {title: _rows(entry, metric, "", known) for metric, title in _BAND.items()}
     return {
-        f"{value}{DAGGER * (name == 'shape' and held_out(curve.values()))}": {
-            area: (row.value, row.ci_low, row.ci_high) for area, row in curve.items()
-        }
-        for value, curve in rows.items()
-        if curve
+        f"{value}{DAGGER * (name == 'shape' and held_out(by_area.values()))}": _curve(by_area)
+        for value, by_area in rows.items()
+        if by_area
     }
+
+
+def _curve(by_area: dict[str, Row]) -> Curve:
+    told = [(row.value, row.ci_low, row.ci_high) for row in by_area.values()]
+    return np.array([float(Fraction(area)) for area in by_area]), np.array(told, dtype=float).T
 
 
 def _rows(entry: Entry, metric: str, cell: str, known: Sequence[str]) -> dict[str, Row]:

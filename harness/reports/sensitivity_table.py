@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .areas import DETECTED, areas
@@ -22,12 +23,8 @@ from .parts import (
     marks_cell,
     seen_notes,
 )
-from .thresholds import (
-    severities,
-    threshold_cell,
-    threshold_keys,
-    threshold_types,
-)
+from .sensitivity_notes import LSI, SHARES, THRESHOLD, detected_note, seen_alone
+from .thresholds import severities, threshold_cell, threshold_keys, threshold_types
 
 _ALWAYS = ("1/64", "1/16", "1/4", "1")  # the areas that a narrow terminal keeps
 _TITLES = {
@@ -40,30 +37,20 @@ _TITLES = {
 _SEEN = {"seen": "Detected, of the types", "mask_seen": "Detected, of the shapes"}
 _LAST = list(_TITLES)[2:]
 _MEDIAN = ("threshold_median", "all")
-_MEANING = (
-    "Detected: share of the probes that move the score by more than 95 % of the harmless changes "
-    "(±1 level of dither, a shift by 1 pixel, JPEG at quality 98) do "
-    "on the other contents. False alarms: the same share of the harmless changes themselves. What "
-    "is detected no more often than that has not been noticed.",
-    "Threshold: the damaged area, as a share of the picture, at which 75 % would be detected; the "
-    "median over types and severities. Below all areas tested it is “< 1/64”; above all, “never”.",
-    "LSI, the localized sensitivity index: the drop of the score as a share of its full-frame "
-    "drop, averaged over log area from 1/64 to 1. Proportional to the area: 0.246; blind to the "
-    "extent: 1. It says nothing of a model that does not detect.",
-    "Direction: share of the detected that are scored worse. Ordered: share of the pairs at one "
-    "mask (or one severity) of which the more severe (or larger) damage is scored worse. Band "
-    "share: the drop from a 2-pixel edge of the mask alone, as a share of the filled mask's.",
-)
+_SPANS = {
+    DETECTED: "Detected at area",
+    "direction": "Direction at area",
+}
 
 
 def detection_table(group: Group) -> Table:
     """Rows are models; columns false alarms, detection by area, threshold, index, controls."""
     lost = failure_notes(group, "response")
     told = gathered(group, "response")
-    spans = {DETECTED: "Detected at area", "direction": "Direction at area"}
-    by_area = {metric: areas(group, metric) for metric in spans}
-    of_areas = ((metric, f"area={area}") for metric in spans for area in by_area[metric])
+    meaning = (detected_note(group), THRESHOLD, LSI, SHARES)
+    by_area: dict[str, Sequence[str]] = {metric: areas(group, metric) for metric in _SPANS}
     apart_by = _seen(group)
+    of_areas = ((metric, f"area={area}") for metric, known in by_area.items() for area in known)
     shown = (*_TITLES, _MEDIAN, *of_areas, *((DETECTED, subset) for subset in apart_by))
     group = told.only(lambda row: (row.metric, row.subset) in shown)
     common = common_marks(group)
@@ -73,7 +60,7 @@ def detection_table(group: Group) -> Table:
             Column(
                 area,
                 with_interval_keys(f"{metric}_area_{area}"),
-                span=spans[metric],
+                span=_SPANS[metric],
                 spare=metric != DETECTED or area not in _ALWAYS,
             )
             for area in by_area[metric]
@@ -116,7 +103,7 @@ def detection_table(group: Group) -> Table:
     first, apart = group.ordered()
     table = assemble(_said(group), columns, [*map(line, first)], [*map(line, apart)])
     remarks = reason_notes(told.entries, _TITLES)
-    return replace(table, notes=(*_MEANING, *lost, *remarks, *table.notes))
+    return replace(table, notes=(*meaning, *lost, *remarks, *table.notes))
 
 
 def threshold_table(group: Group) -> Table | None:
@@ -159,7 +146,7 @@ def threshold_table(group: Group) -> Table | None:
         notes=(
             "Threshold: the damaged area, as a share of the picture, at which 75 % would be "
             "detected. A dash: the reason is in the rows. Held out: the model was not trained on "
-            "this type.",
+            f"this type. {seen_alone(group.entries)}",
             *seen_notes((e.label, "", row) for e in group.entries for row in e.rows),
         ),
         folded=True,
@@ -185,10 +172,15 @@ def _seen(group: Group) -> dict[str, tuple[str, str]]:
     subsets, headings = group.subsets(DETECTED), {}
     for name, span in _SEEN.items():
         found = [area for area in areas(group, DETECTED) if f"{name}=yes area={area}" in subsets]
-        for area in [PREFERRED_AREA] if PREFERRED_AREA in found else found[:1]:
+        for area in _preferred(found):
             for value, text in (("yes", "trained on"), ("no", HELD_OUT)):
                 headings[f"{name}={value} area={area}"] = (span, f"{text}, at {area}")
     return headings
+
+
+def _preferred(found: Sequence[str]) -> Sequence[str]:
+    """The one area that a single column is about; none of none."""
+    return [PREFERRED_AREA] if PREFERRED_AREA in found else found[:1]
 
 
 def _at(entry: Entry, metric: str, area: str) -> Cell:

@@ -17,6 +17,7 @@ from .groups import Group
 from .heat import heat
 from .layout import NONE, interval
 from .parts import DAGGER, HELD_OUT, held_out
+from .sensitivity_notes import NO_INTERVAL, seen_alone
 from .style import INK, MUTED, Picture, finish, short
 from .thresholds import THRESHOLD, Threshold, middle, severities, threshold_of, threshold_types
 
@@ -28,7 +29,8 @@ _READING = (
     "area already; hatched, “never”: not even of the whole frame; a dash: no curve could be "
     "fitted. In brackets: the 95 % interval, where it is wider than what stands above it."
 )
-_UNSEEN = f"{DAGGER}: {HELD_OUT}, the model was not trained on this type."
+_BARE = f" {NO_INTERVAL}: there is no interval, so the number is the less certain."
+_UNSEEN = f" {DAGGER.strip()}: {HELD_OUT}, the model was not trained on this type."
 
 
 def threshold_figure(group: Group) -> Picture:
@@ -60,7 +62,8 @@ def threshold_figure(group: Group) -> Picture:
         f"The smallest damaged part that is noticed, by type, at severity {severity}",
         group.title,
         "Threshold: the damaged area, as a fraction of the picture, at which 75 % would be "
-        f"detected. {_READING}{_UNSEEN if any(map(any, unseen)) else ''}{gray}{left_out}",
+        f"detected. {seen_alone(group.entries)} {_READING}{_bare(figure)}"
+        f"{_UNSEEN * any(map(any, unseen))}{gray}{left_out}",
         f"Heat map of the thresholds of {len(order)} types by {len(shown)} models; the folded "
         "table has the numbers.",
     )
@@ -88,10 +91,10 @@ def own_threshold_figure(group: Group, entry: Entry) -> Picture:
         f"What {short(entry.label)} notices of each type",
         group.title,
         f"Left: the damaged area, as a fraction of the picture, at which 75 % would be detected. "
-        f"{_READING}{_UNSEEN if any(unseen) else ''} Middle: the share detected, over all "
-        "severities. Right: LSI, the drop of the score at partial damage as a share of its "
-        "full-frame drop (proportional to the area: 0.25; blind to the extent: 1); empty where the "
-        "full-frame drop cannot be told from 0.",
+        f"{seen_alone([entry])} {_READING}{_bare(figure)}{_UNSEEN * any(unseen)} "
+        "Middle: the share detected, over all severities. Right: LSI, the drop "
+        "of the score at partial damage as a share of its full-frame drop (proportional to the "
+        "area: 0.25; blind to the extent: 1); empty where that drop cannot be told from 0.",
         f"Heat maps of the thresholds of {len(order)} types by severity, of what is detected and "
         "of the LSI; the folded table has the numbers.",
     )
@@ -116,7 +119,8 @@ def _draw(
                 axes.text(x + 0.5, y + 0.5, NONE, ha="center", va="center", color=MUTED, size=7)
                 continue
             text = next(texts)
-            text.set_text(cell.text + DAGGER * bool(marked and marked[y][x]))
+            bare = NO_INTERVAL * (not cell.interval)
+            text.set_text(f"{cell.text}{bare}{DAGGER * bool(marked and marked[y][x])}")
             if np.isposinf(cell.log2):
                 text.set_color(_FAINT)
                 inside = (x + 0.015, y + 0.03), 0.97, 0.94  # the lines between cells stay whole
@@ -131,8 +135,16 @@ def _shares(axes: Axes, rows: Sequence[Sequence[Row | None]], columns: Sequence[
     heat(axes, values, np.clip(values, 0, 1), columns, False, 7)
     known = [row for line in rows for row in line if row is not None and row.value is not None]
     for text, row in zip(axes.texts[:], known, strict=True):
-        _add_interval(axes, text, interval(row.ci_low, row.ci_high))
+        words = interval(row.ci_low, row.ci_high)
+        text.set_text(text.get_text() + NO_INTERVAL * (not words))
+        _add_interval(axes, text, words)
     _ticks(axes)
+
+
+def _bare(figure: Figure) -> str:
+    """What the mark of a number without an interval means, where ``figure`` has any."""
+    texts = (text.get_text() for axes in figure.axes for text in axes.texts)
+    return _BARE * any(NO_INTERVAL in text for text in texts)
 
 
 def _add_interval(axes: Axes, text: Text, words: str) -> None:

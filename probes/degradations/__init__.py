@@ -4,7 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bank import BANK, HELD_OUT, TYPES, Degradation, degrade, degrade_batch, find, level
+    from .apply import degrade, degrade_batch
+    from .bank import BANK, HELD_OUT, TYPES, Degradation, find, level
     from .draws import Rngs, seeded
 
 _HOME = {
@@ -13,8 +14,8 @@ _HOME = {
     "TYPES": "bank",
     "Degradation": "bank",
     "Rngs": "draws",
-    "degrade": "bank",
-    "degrade_batch": "bank",
+    "degrade": "apply",
+    "degrade_batch": "apply",
     "find": "bank",
     "level": "bank",
     "seeded": "draws",

@@ -7,37 +7,30 @@ components.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from harness.canonical import slug
 from harness.executors.threads import one_thread
-from harness.reports.style import COLORS, INK, MARKERS, PAPER, Picture, finish, short, style
+from harness.reports.style import INK, PAPER, Picture, finish, short, style
 from harness.sample import Dataset, Sample
 
-from ..degradations import BANK
 from ..sensitivity import plain
 from .outputs import Answer
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from .type_panels import by_family, draw_families, draw_types, height
 
 COMPONENTS = 50
 PERPLEXITY = 30.0
 _AREA = "Damaged part of the picture (share of its area)"
 _FEWEST = 10  # images
-_OTHER = "other"  # a type that the bank does not have
 _DPI = 200  # of the points, which are pixels in the SVG, too
 _POINTS: dict[str, Any] = {"linewidths": 0.2, "edgecolors": PAPER, "rasterized": True}
 _PRISTINE: dict[str, Any] = {
     **{"marker": "*", "s": 110, "color": INK},
     **{"edgecolors": PAPER, "linewidths": 0.9, "zorder": 4},
 }
-_HUES = (*COLORS, INK)
-_SHAPES = MARKERS.replace("*", "")  # a star is a pristine image
 
 
 def embed(features: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -75,7 +68,7 @@ def perplexity(n: int) -> float:
 
 
 def embeddings(dataset: Dataset, answer: Answer, seed: int = 0) -> Picture:
-    """Three panels of one embedding: by type (families), area and severity; pristine marked."""
+    """One embedding by family, area and severity, pristine marked; a small panel for each type."""
     import seaborn as sns
     from matplotlib.figure import Figure
 
@@ -91,9 +84,15 @@ def embeddings(dataset: Dataset, answer: Answer, seed: int = 0) -> Picture:
     x, y = places[probes].T
     look = {**_POINTS, "s": np.clip(8_000 / len(x), 5, 20)}
     with style():
-        figure = Figure(figsize=(12.6, 5.0), layout="constrained", dpi=_DPI)
-        (left, center, right), below = figure.subplots(2, 3, height_ratios=[30, 1])
-        _by_family(left, places[probes], [_family(damage.type) for damage in damages], look)
+        types = [damage.type for damage in damages]
+        kinds = by_family(types)
+        heights = [5.2, height(kinds)]
+        figure = Figure(figsize=(12.6, sum(heights)), layout="constrained", dpi=_DPI)
+        grid = figure.add_gridspec(3, 3, height_ratios=[30, 1, 30 * heights[1] / heights[0]])
+        panels = [figure.add_subplot(grid[k // 3, k % 3]) for k in range(6)]
+        (left, center, right), below = panels[:3], panels[3:]
+        draw_families(left, places[probes], types, look)
+        draw_types(figure.add_subplot(grid[2, :]), places[probes], types, kinds)
         ladder = sorted(set(areas.tolist()))
         for axes, bar, values, (low, high), label, ticks in (
             (center, below[1], np.log2(areas), _range(np.log2(ladder)), _AREA, np.log2(ladder)),
@@ -102,15 +101,24 @@ def embeddings(dataset: Dataset, answer: Answer, seed: int = 0) -> Picture:
             points = axes.scatter(x, y, c=values, cmap=shades, vmin=low, vmax=high, **look)
             figure.colorbar(points, cax=bar, orientation="horizontal", label=label, ticks=ticks)
         below[1].set_xticklabels([str(Fraction(a).limit_denominator(4096)) for a in ladder])
-        for axes, title in ((left, "By type"), (center, "By area"), (right, "By severity")):
+        for axes, title in (
+            (left, "By family of types"),
+            (center, "By area"),
+            (right, "By severity"),
+        ):
             axes.set_title(title, loc="left", fontsize=9, fontweight="bold")
             axes.scatter(*places[~probes].T, label="pristine", **_PRISTINE)
             axes.set(xticks=[], yticks=[], xlabel="t-SNE 1 (no unit)", ylabel="t-SNE 2 (no unit)")
         below[0].set_axis_off()
         below[0].legend(
             *left.get_legend_handles_labels(),
-            **{"loc": "upper center", "bbox_to_anchor": (0.5, 1.6), "borderpad": 0},
-            **{"ncols": 4, "fontsize": 8, "handletextpad": 0.2, "columnspacing": 1.2},
+            loc="upper center",
+            bbox_to_anchor=(0.5, 1.6),
+            borderpad=0,
+            ncols=4,
+            fontsize=8,
+            handletextpad=0.2,
+            columnspacing=1.2,
         ).set_in_layout(False)
         card = answer.model.card
         return finish(
@@ -120,13 +128,14 @@ def embeddings(dataset: Dataset, answer: Answer, seed: int = 0) -> Picture:
             f"{dataset.name}, {probes.sum()} probes and {(~probes).sum()} pristine images",
             f"t-SNE (perplexity {perplexity(len(shown)):.3g}, seed {seed}) of the features, each "
             f"brought to mean 0 and SD 1, after a reduction to at most {COMPONENTS} principal "
-            "components. The same places three times: a color and a marker a family of types, "
-            "shades for the damaged area and for the severity. Stars: pristine images; where "
+            "components. The same places every time: a color and a marker a family of types, "
+            "shades for the damaged area and for the severity; below, each type alone, in the "
+            "color of its family, over all other probes in gray. Stars: pristine images; where "
             "probes keep to their star, the features tell photographs apart before damage. Only "
             "who is near whom means something: distances between clusters, their sizes and the "
             "axes mean nothing. Plain ladders with one visible damage.",
-            f"Three scatter plots of one t-SNE embedding of {len(shown)} images, colored by type "
-            "of damage, damaged area and severity.",
+            f"Scatter plots of one t-SNE embedding of {len(shown)} images, colored by family of "
+            f"damage, damaged area and severity, and for each of {len(kinds)} types alone.",
         )
 
 
@@ -145,18 +154,3 @@ def _placed(dataset: Dataset, answer: Answer, seed: int) -> tuple[list[Sample], 
 def _range(values: np.ndarray) -> tuple[float, float]:
     """From the smallest to 0, the logarithm of the whole; never empty."""
     return min(float(values.min()), -1.0), 0.0
-
-
-def _family(type: str) -> str:
-    return BANK[type].family if type in BANK else _OTHER
-
-
-def _by_family(
-    axes: Axes, places: np.ndarray, families: Sequence[str], look: Mapping[str, Any]
-) -> None:
-    known = [*dict.fromkeys(each.family for each in BANK.values()), _OTHER]
-    for k, family in enumerate(known):
-        x, y = places[[name == family for name in families]].T
-        if len(x):
-            color, marker = _HUES[k % len(_HUES)], _SHAPES[k % len(_SHAPES)]
-            axes.scatter(x, y, color=color, marker=marker, label=family, **look)

@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
-from .over_contents import ratio, summarize
+from .over_contents import UNBOUNDED, ratio, summarize
 from .response import LADDER, beside_full_frame, ladders
 
 CONTROLS = ("band", "complement", "two-draws")
@@ -49,13 +50,30 @@ def control_shares(observed: pd.DataFrame, seed: int, by: Sequence[str] = ()) ->
         type=draws["type"].str.split("+").str[0],  # both draws have the same
     )
     tables = [
-        summarize(part, by, partial(ratio, ladder=LADDER, seed=seed, bottom=_BOTTOM[name]))
-        for name, part in zip(CONTROLS, (band, complement, draws), strict=True)
+        summarize(
+            part, by, partial(ratio, ladder=LADDER, seed=seed, bottom=_BOTTOM[name], limits=within)
+        )
+        for name, part, within in (
+            ("band", band, UNBOUNDED),
+            ("complement", complement, UNBOUNDED),
+            ("two-draws", draws, (0.0, np.inf)),  # of absolute values
+        )
     ]
     return (
         pd.concat(tables, keys=CONTROLS, names=["control"])
         .reset_index("control")
         .reset_index(drop=True)
+    )
+
+
+def bands(observed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Bands, and the filled mask of each; a score that one of the two lacks counts for neither."""
+    found = observed[observed["control"] == "band"]
+    partners = observed.set_index("id")["delta"].reindex(found["partner"]).to_numpy()
+    both = found["delta"].notna().to_numpy() & ~np.isnan(partners)
+    return (
+        found.assign(delta=found["delta"].where(both)),
+        found.assign(delta=np.where(both, partners, np.nan)),
     )
 
 

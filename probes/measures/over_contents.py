@@ -91,12 +91,18 @@ def means(
     )
 
 
-def ratio(rows: pd.DataFrame, ladder: Sequence[str], seed: int, bottom: str) -> Estimate:
+def ratio(
+    rows: pd.DataFrame,
+    ladder: Sequence[str],
+    seed: int,
+    bottom: str,
+    limits: tuple[float, float] = UNBOUNDED,
+) -> Estimate:
     """Σ over contents of ``top`` / Σ over contents of ``bottom``, both resampled together.
 
     ``rows`` have the columns ``top`` and ``bottom``; one without either is left out. Undefined
     where the 95 % interval of the mean of ``bottom``, called so in the reason, includes 0; with a
-    remark where that mean is negative.
+    remark where that mean is negative. ``limits`` are those of a ratio whose bottom is positive.
     """
     means = content_means(rows, ["top", "bottom"], ladder)
     n = int(rows[["top", "bottom"]].notna().all(axis=1).sum())
@@ -106,8 +112,9 @@ def ratio(rows: pd.DataFrame, ladder: Sequence[str], seed: int, bottom: str) -> 
     if why := near_zero(below, seed):
         return undefined(rows, len(means), n, f"{bottom} {why}")
     value = float(above.mean() / below.mean())
+    within = limits if below.mean() > 0 else (-limits[1], -limits[0])
     interval = content_interval(
-        value, lambda counts: (counts @ above) / (counts @ below), len(means), seed
+        value, lambda counts: (counts @ above) / (counts @ below), len(means), seed, within
     )
     return estimated(value, interval, len(means), n, len(rows), backwards(below, bottom))
 

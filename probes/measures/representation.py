@@ -21,9 +21,8 @@ from .gram_ridge import Fit, System
 if TYPE_CHECKING:
     import pandas as pd
 
-# Relative to the mean squared length of a row. The best on training contents left out in turn is
-# taken, on at most _TUNED_ON images: as a ratio of the variances of noise and of coefficients,
-# alpha does not change with their number.
+# Relative to the mean squared length of a row. The best on training contents left out in turn,
+# on at most _TUNED_ON images: a ratio of two variances does not change with their number.
 ALPHAS = np.geomspace(1e-3, 1e4, 8)
 _TUNED_ON = 512
 
@@ -60,7 +59,8 @@ class Training:
     """The images to learn some targets from, ``bool [N]``.
 
     With ``blocks``, ``bool [N]`` each, there is a head without each of these, one column of the
-    result a block (alpha is chosen with all); targets then have one column and no strata.
+    result a block (alpha is chosen with all: to tune each would take many times as long); targets
+    then have one column and no strata.
     """
 
     name: str

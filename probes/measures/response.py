@@ -44,6 +44,12 @@ def ladders(observed: pd.DataFrame, kind: str = "plain") -> pd.DataFrame:
     return rows[rows["complete"] != "no"]
 
 
+def visible_singles(observed: pd.DataFrame) -> pd.DataFrame:
+    """The probes of plain ladders with one damage that somebody can see."""
+    rows = ladders(observed)
+    return rows[(rows["n"] == 1) & (rows["visible"] != "no")]
+
+
 def beside_full_frame(
     rows: pd.DataFrame, partners: pd.DataFrame, ladder: Sequence[str]
 ) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.protocols.intervals import FEW_CONTENTS, draw_counts
+from harness.protocols.intervals import draw_counts
 
 from .censored import Threshold, censored, medians, percentiles
 from .null import Null
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FEWEST_AREAS = 3  # as many as are fitted
+_BIASED = "cells of few contents have it too small, so that it reaches the medians of their ends"
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,14 @@ def median_threshold(fits: Sequence[Fit]) -> Fit:
     Of an even number it is the geometric mean of the middle two, or the upper one of them where
     one is censored: no model is said to see more than was shown. Cells without a threshold
     are left out, and counted in ``reason``. ValueError where the draws differ.
+
+    It is biased: over few contents that differ, the area where 75 % of images are detected comes
+    out close to that where 50 % are, so that the median of cells of two to four contents is too
+    small, in simulations by up to half an octave. As no resample tells of this, the interval
+    reaches at least from the median of the cells' own lower ends to that of their upper ones: in
+    simulations of 30 and 150 cells of 2 to 4 out of 8 contents it had the true median in 95 to
+    100 % of runs, and the bootstrap alone in 70 to 100 %. A cell without an interval has the
+    widest there is.
     """
     known = [fit for fit in fits if fit.threshold.area is not None]
     if not known:
@@ -103,10 +112,12 @@ def median_threshold(fits: Sequence[Fit]) -> Fit:
     low, high, method = None, None, "no interval: one content"
     if n_contents > 1:
         drawn, method = percentiles(replicates, n_contents, seed)
-        if n_contents < FEW_CONTENTS and drawn[0] == drawn[1]:
-            method = f"no interval: all draws of {n_contents} contents have the same value"
-        else:
-            low, high = censored(drawn[0], ends), censored(drawn[1], ends)
+        lows = np.array([[-np.inf if fit.low is None else fit.low.log2] for fit in known])
+        highs = np.array([[np.inf if fit.high is None else fit.high.log2] for fit in known])
+        # Between two of which one is censored the median is the outer one.
+        low = censored(min(drawn[0], -medians(-lows)[0]), ends)
+        high = censored(max(drawn[1], medians(highs)[0]), ends)
+        method = f"{method}; {_BIASED}"
     left = len(fits) - len(known)
     reason = f"{left} of {len(fits)} cells have no threshold" if left else None
     return Fit(

@@ -366,13 +366,36 @@ def test_run_from_a_suite_file(cli, table, tmp_path):
         assert "a suite file names" in refused(cli("run", suite, *extra))
 
 
+def test_a_suite_file_can_leave_the_models_open(cli, table, tmp_path):
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(f"datasets: ['{table}']\nseed: 3\n")
+    models = ("--models", "brightness", "--model-option", "brightness.scale=2")
+    assert cli("run", suite, *models, "--out", tmp_path / "out")[0] == 0
+    rows = read_records(tmp_path / "out" / "records")
+    assert {(row.model, row.options, row.seed) for row in rows} == {
+        ("brightness", '{"scale":2}', 3)
+    }
+    assert "models: Field required" in refused(cli("run", suite))
+    assert "no model 'other' is run here, but brightness" in refused(
+        cli("run", suite, "--models", "brightness", "--model-option", "other.scale=2")
+    )
+
+
+def test_suites_that_come_along_want_models(cli):
+    assert refused(cli("run", "probes-default")) == (
+        "iqa-eval: probes-default: name the --models that it is to run\n"
+    )
+    found = refused(cli("run", "probes-defualt", "--models", "brightness"))
+    assert "no such suite file, nor one of probes-default, probes-full" in found
+
+
 def test_options_of_models_and_protocols(cli, table, tmp_path):
     out = tmp_path / "out"
     code, _, _ = cli(
         *("run", "--models", "brightness,error", "--datasets", table, "--out", out),
         *("--workers", 1, "--protocols", "correlation,krasula"),
         *("--model-option", "brightness.scale=2.5", "--model-option", "brightness.seconds=0"),
-        *("--protocol-option", "krasula.threshold=0.1"),
+        *("--protocol-option", "krasula.observers=20"),
     )
     assert code == 0
     rows = read_records(out / "records")
@@ -382,7 +405,7 @@ def test_options_of_models_and_protocols(cli, table, tmp_path):
     }
     assert {(row.protocol, row.protocol_options) for row in rows} == {
         ("correlation", "{}"),
-        ("krasula", '{"threshold":0.1}'),
+        ("krasula", '{"observers":20}'),
     }
 
 
@@ -466,6 +489,35 @@ def test_unknown_names_of_a_suite_file_stop_it_too(cli, table, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("krasula.observer=20", "protocol 'krasula' has no option 'observer'; did you mean obs"),
+        ("krasula.observers=0.5", "observers must be at least 1, not 0.5"),
+        ("correlation.x=1", "protocol 'correlation' takes no options, not x"),
+    ],
+)
+def test_protocols_refuse_options_before_anything_is_loaded(cli, table, tmp_path, option, said):
+    start = ("run", "--models", "imports", "--datasets", table, "--out", tmp_path / "out")
+    protocols = ("--protocols", "correlation,krasula", "--protocol-option", option)
+    assert refused(cli(*start, *protocols)).startswith(f"iqa-eval: {said}")
+    assert not (tmp_path / "out").exists()
+    suite = tmp_path / "suite.yaml"
+    name, _, value = option.replace("=", ": ").partition(".")
+    suite.write_text(f"models: [imports]\ndatasets: [demo]\nprotocols: [{{name: {name}, {value}}}]")
+    assert refused(cli("run", suite, "--out", tmp_path / "out")).startswith(f"iqa-eval: {said}")
+
+
+def test_options_that_a_dataset_does_not_have_are_refused_at_once(cli, tmp_path):
+    start = ("run", "--models", "imports", "--datasets", "probes-default", "--protocols", "krasula")
+    run = cli(*start, "--dataset-option", "bugdet=9", "--out", tmp_path / "out")
+    assert refused(run) == (
+        "iqa-eval: dataset 'probes-default' has no option 'bugdet'; did you mean budget? "
+        "options: root, budget, seed, head\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_is_broken_costs_its_own_rows_and_is_a_failure_if_nothing_came_of_it(
     cli, install, table, tmp_path
 ):
@@ -486,8 +538,7 @@ def test_what_cannot_be_used_is_said_before_anything_is_computed(cli, table, tmp
     absent = tmp_path / "no.csv"
     code, _, err = cli(
         *("run", "--models", "brightness,bug", "--datasets", f"{table},{absent}"),
-        *("--protocols", "correlation,krasula", "--protocol-option", "krasula.x=1"),
-        *("--out", tmp_path / "out", "--workers", 1),
+        *("--protocols", "correlation,krasula", "--out", tmp_path / "out", "--workers", 1),
     )
     assert code == 0
     lines = err.replace("\r", "\n").splitlines()
@@ -496,7 +547,6 @@ def test_what_cannot_be_used_is_said_before_anything_is_computed(cli, table, tmp
     start = next(i for i, line in enumerate(lines) if "result" in line)  # the progress bar
     warned = [line for line in lines[:start] if line.startswith("warning: ")]
     assert [line.partition(";")[0] for line in warned] == [
-        "warning: protocol 'krasula' has no option 'x'",
         f"warning: {absent}: no such table",
         "warning: 'bug' cannot be made: RuntimeError: a bug",
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli_options import require_known
 from harness.suite import Named, Suite, make_suite, read_suite
 
 GOOD = """
@@ -39,6 +40,25 @@ def test_what_is_left_out_has_a_default(tmp_path):
     assert (suite.seed, suite.icc) == (0, "srgb")
     assert suite.models == (Named(name="a"),)
     assert suite.models[0].options == {}
+
+
+@pytest.mark.parametrize("name", ["probes-default", "probes-full"])
+def test_suites_that_come_with_the_package(tmp_path, monkeypatch, name):
+    suite = read_suite(Path(name), [{"name": "a", "x": 1}, {"name": "b"}])
+    require_known(suite.model_copy(update={"models": (Named(name="nss:brisque"),)}))
+    assert suite.models == (Named(name="a", x=1), Named(name="b"))
+    assert (suite.name, [str(d) for d in suite.datasets]) == (name, [name])
+    assert [str(p) for p in suite.protocols] == ["sensitivity", "localization", "representation"]
+    monkeypatch.chdir(tmp_path)  # a file of the same name comes first
+    (tmp_path / name).write_text("models: [mine]\ndatasets: [demo]")
+    assert read_suite(Path(name)).models == (Named(name="mine"),)
+
+
+def test_models_are_named_once(tmp_path):
+    path = tmp_path / "suite.yaml"
+    path.write_text(GOOD)
+    with pytest.raises(ValueError, match=r"suite\.yaml: a suite file names its models itself"):
+        read_suite(path, ["b"])
 
 
 def test_equal_suites_are_equal_values(tmp_path):
@@ -82,6 +102,9 @@ def test_files_that_are_no_text(tmp_path):
         read_suite(tmp_path / "no.yaml")
     with pytest.raises(FileNotFoundError, match="no such suite file"):
         read_suite(tmp_path)
+    (tmp_path / "suite.yaml").write_text(GOOD)
+    with pytest.raises(FileNotFoundError, match="no such suite file, nor one of probes-default"):
+        read_suite(tmp_path / "suite")
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match=r"bytes\.yaml: not readable YAML"):
         read_suite(tmp_path / "bytes.yaml")

@@ -268,7 +268,7 @@ def test_the_same_seed_gives_the_same():
 
 def known(seen: np.ndarray, width: int, height: int) -> Coverage:
     estimate = (seen == SEEN).astype(np.float32)
-    return summarize("m", "score", Frame(width, height), seen, estimate, 0, 1, 0.0, 1.0, 24.0)
+    return summarize("m", "score", Frame(width, height), seen, estimate, (0, 1), 1, 0.0, 1.0, 24.0)
 
 
 def test_seen_share_of_masks():

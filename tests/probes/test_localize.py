@@ -264,9 +264,9 @@ def test_what_it_needs_and_why_it_may_not_apply() -> None:
     alone = replace(dataset, explicit_pairs=())
     assert LOCALIZATION.needs(MAPS, alone) == (QUALITY,)
     for offered, on, words in (
-        ({"score"}, dataset, "use sliding:NAME"),
-        ({"score_pair"}, dataset, "use sliding:NAME"),
-        ({"features"}, dataset, "nor scores"),
+        ({"score"}, dataset, "sliding:NAME makes one"),
+        ({"score_pair"}, dataset, "sliding:NAME makes one"),
+        ({"features"}, dataset, "gives no map"),
         ({"distortion_map"}, alone, "has no references"),
         (MAPS, replace(alone, samples=()), "needs a probe set"),
     ):
@@ -368,7 +368,7 @@ def test_from_images_to_rows(tmp_path: Path) -> None:
     assert coarse["auroc"] == pytest.approx(coarse["change_auroc"])  # the pristine one is flat
     assert coarse["pointing"] == 1
     assert coarse["iou"] > 4 * coarse["mask_share"] / 3
-    assert "use sliding:NAME" in rows.reason["luminance", "auroc"]
+    assert "sliding:NAME makes one" in rows.reason["luminance", "auroc"]
 
 
 def test_reducers_of_a_package_are_found_by_name_and_version() -> None:

@@ -196,6 +196,10 @@ def test_types_that_are_memorized_say_nothing_of_a_new_one() -> None:
     assert value(shared, "damaged_auroc", "regime=leave-one-type-out area=1/16") > 0.95
     assert value(shared, "log_area_r2", "regime=leave-one-type-out type=jpeg") > 0.9
     assert value(shared, "log_area_r2", "regime=leave-one-shape-out shape=strip") > 0.95
+    # Its alpha has met the new one: that is said, and of no other head.
+    for (_, subset), row in shared.items():
+        tuned = "alpha is tuned with the left-out level" in (row.reason or "")
+        assert tuned == (row.value is not None and "leave-one" in subset)
 
 
 def test_more_labels_are_read_better_and_repeats_spread() -> None:

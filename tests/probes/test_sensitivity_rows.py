@@ -314,35 +314,3 @@ def test_why_nothing_is_known_of_the_view_is_said() -> None:
     assert {(row.value, row.reason) for row in rows} == {
         (None, "its output is not repeatable: measure with iqa-eval coverage MODEL")
     }
-
-
-def test_a_shift_is_no_yardstick_of_a_model_that_compares_pixel_by_pixel() -> None:
-    """Shifted images drop by 1, more than all damage; the other harmless changes hardly."""
-
-    def ladder(content: str) -> Iterable[Sample]:
-        yield from (probe(content, area) for area in AREAS)
-        for k in range(4):
-            damage = Damage("shift", None, seed=k)
-            facts = (("role", "harmless"), ("harmless", "shift"))
-            yield Sample(
-                f"{content}/s{k}", NOWHERE, content, damages=(damage,), reference=content,
-                facts=facts,
-            )  # fmt: skip
-
-    def drop(sample: Sample) -> float:
-        return 1.0 if sample.fact("harmless") == "shift" else 0.5 * by_area(sample)
-
-    dataset = set_of(ladder)
-    score = {r.id: 5.0 for r in dataset.references}
-    for i, sample in enumerate(dataset.samples):
-        dithered = sample.fact("harmless") == "dither"
-        score[sample.id] = 5 - (0.001 * (i % 7) if dithered else drop(sample))
-    output = Output(tuple(score), np.array(list(score.values())), {})
-    card = ModelCard("m", "1", "FR")
-    rows = sensitivity().evaluate(Inputs(card, dataset, {PAIR: output}, {}, 0))
-    found = {(row.metric, row.subset): row for row in rows}
-    for area in AREAS:
-        assert found["detected", f"area={TEXT[area]}"].value == 0
-        assert found["detected_registered", f"area={TEXT[area]}"].value == 1
-    rows = sensitivity().evaluate(Inputs(card, dataset, {SCORE: output}, {}, 0))
-    assert not any(row.metric == "detected_registered" for row in rows)

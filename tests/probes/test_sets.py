@@ -90,7 +90,10 @@ def test_roles_fill_the_budget_and_harmless_changes_come_on_top(probes: Dataset)
 def test_ids_are_unique_names_and_every_image_has_its_pair(probes: Dataset) -> None:
     assert not any(":" in image.id for image in probes.images)
     assert len({p.id for p in probes.pairs}) == len(probes.samples) + 3
-    assert all(p.reference == p.content for p in probes.pairs)
+    moved = {s.id for s in probes.samples if s.fact("harmless") == "shift"}
+    assert len(moved) == 3 * 4
+    for pair in probes.pairs:  # a shift moves both pictures of a full-reference model
+        assert pair.reference == (pair.id if pair.id in moved else pair.content)
 
 
 def test_every_sample_states_its_conditions(probes: Dataset) -> None:
@@ -293,8 +296,10 @@ def test_photographs_that_cannot_be_used_are_named(tmp_path: Path, cache: Path) 
     photograph(tmp_path / "tiny.png", 0, (32, 64))
     with pytest.raises(ValueError, match=r"'tiny' is 64 × 32 pixels.*at least 64"):
         probes_default(root=str(tmp_path))
-    (tmp_path / "tiny.png").write_bytes(b"not a picture")
-    with pytest.raises(ValueError, match="'tiny'"):
+    (tmp_path / "tiny.png").rename(tmp_path / "small.png")
+    (tmp_path / "broken.png").write_bytes(b"not a picture")
+    photograph(tmp_path / "short.png", 1, (40, 96))
+    with pytest.raises(ValueError, match=r"'broken': .*'short' is 96 × 40.*mend or take"):
         probes_default(root=str(tmp_path))
     with pytest.raises(FileNotFoundError, match="no such folder"):
         probes_default(root=str(tmp_path / "absent"))
@@ -307,7 +312,7 @@ def test_photographs_that_would_be_one_are_named(tmp_path: Path, cache: Path) ->
         probes_default(root=str(tmp_path))
     (tmp_path / "a:b.png").rename(tmp_path / "other.png")
     (tmp_path / "copy.png").write_bytes((tmp_path / "other.png").read_bytes())
-    with pytest.raises(ValueError, match=r"'copy' and 'other' are one photograph: take either"):
+    with pytest.raises(ValueError, match=r"'copy' and 'other' are one photograph: mend"):
         probes_default(root=str(tmp_path))
 
 

@@ -25,7 +25,7 @@ from probes.contents import embedded, folder
 from probes.masks import MaskRecipe
 from probes.render import Recipe, mask_json
 from probes.stored import build
-from probes.stored_rows import file_name, inside
+from probes.stored_rows import differing, file_name, inside, rows_hash
 from probes.stored_verify import verify
 
 CONTENTS = embedded()[:2]
@@ -272,6 +272,59 @@ def test_verify_finds_a_manifest_that_was_edited(built: Path, tmp_path: Path) ->
     report = verify(folder, workers=1)
     assert len(report.extra) == 1
     assert "hash of the set differs" in report.wrong[0]
+    assert "hash of its rows differs" in report.wrong[1]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("severities", [5.0]),
+        ("masks", [mask_json(MaskRecipe("ellipse", 1 / 16, 5))]),
+        ("types", ["jpeg2000"]),
+        ("areas_met", [0.5]),
+        ("content", CONTENTS[1].id),
+        ("local_psnr", 99.0),
+        ("mse", float("nan")),
+        ("fingerprint", "0" * 64),
+    ],
+)
+def test_verify_finds_a_label_that_was_edited(
+    built: Path, tmp_path: Path, column: str, value: object
+) -> None:
+    folder = copied(built, tmp_path / "set")
+    table = pq.read_table(folder / "metadata.parquet")
+    rows = table.to_pylist()
+    assert rows[0]["id"] == probe_set().samples[0].id
+    assert rows[0][column] != value
+    rows[0][column] = value
+    pq.write_table(table.from_pylist(rows, table.schema), folder / "metadata.parquet")
+    report = verify(folder, workers=1)
+    assert not report.ok
+    assert "hash of its rows differs" in report.wrong[0]
+    # Whoever also makes the hash fit is found out by the rows that are made here.
+    about = json.loads((folder / "probe_set.json").read_text())
+    about["rows_hash"] = rows_hash(rows)
+    (folder / "probe_set.json").write_text(json.dumps(about))
+    assert verify(folder, workers=1).ok
+    report = verify(folder, probe_set(), workers=1)
+    assert report.different == (f"{rows[0]['id']}: here another {column}",)
+    assert not report.ok
+
+
+def test_the_hash_of_rows_is_of_what_they_say_not_of_parquet(built: Path, tmp_path: Path) -> None:
+    folder = copied(built, tmp_path / "set")
+    table = pq.read_table(folder / "metadata.parquet")
+    columns = sorted(table.column_names)
+    pq.write_table(table.select(columns)[::-1], folder / "metadata.parquet", compression="zstd")
+    assert verify(folder, probe_set(), workers=1).ok
+
+
+def test_achieved_damage_may_differ_by_rounding(built: Path) -> None:
+    (row, *_) = pq.read_table(built / "metadata.parquet").to_pylist()
+    assert not list(differing(row, row | {"local_psnr": row["local_psnr"] * (1 + 1e-7)}))
+    assert list(differing(row, row | {"local_psnr": row["local_psnr"] + 0.01, "mse": None})) == [
+        *("local_psnr", "mse"),
+    ]
 
 
 def test_verify_renders_anew_and_compares_every_bit(built: Path) -> None:
@@ -279,8 +332,11 @@ def test_verify_renders_anew_and_compares_every_bit(built: Path) -> None:
     assert report.ok
     assert report.rendered == 11
     report = verify(built, probe_set(seed=1), workers=1)
+    assert len(report.different) == 9  # the cell without pixels, too
+    assert all("another seed, damages" in line for line in report.different)
     # jpeg draws nothing, so that another seed gives the same pixels.
-    assert [line.split("/")[1] for line in report.different] == ["jitter"] * 4
+    other = [line.split("/")[1] for line in report.different if "pixels_sha256" in line]
+    assert other == ["jitter"] * 4
     report = verify(built, probe_set(("jpeg", "darken")), workers=1)
     assert sum("not in the plan" in line for line in report.different) == 4
     assert sum("not in the set" in line for line in report.different) == 4

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -23,6 +23,7 @@ from harness.reports.console import as_text
 from harness.reports.figures import figures
 from harness.reports.formats import markdown, table_csv
 from harness.reports.groups import Group, group
+from harness.reports.sensitivity_notes import seen_alone
 from harness.reports.sensitivity_table import detection_table, threshold_table
 from harness.reports.style import Picture, finish, style
 from harness.reports.tables import tables
@@ -263,6 +264,77 @@ def test_the_table_of_one_model_has_every_area(found: Group) -> None:
     assert not any(among.startswith("type=") for name, among in lines if name == "LSI")
 
 
+def test_readers_are_told_what_nobody_sees(measured: list[Row]) -> None:
+    """Of 100 probes an area, 40 at 1/64 and 10 at 1/32 are invisible; most of blur at 1/64."""
+    hidden = {"area=1/64": 40, "area=1/32": 10, "type=blur area=1/64": 60, "type=jpeg area=1/64": 5}
+    rows = [
+        replace(row, n_expected=100 - lost, n_scored=98 - lost)
+        if row.metric == "detected" and (lost := hidden.get(row.subset, 0))
+        else row
+        for row in measured
+        if (row.metric, row.subset) != ("detected", "type=noise area=1/64")  # none can be seen
+    ]
+    (told,) = group(rows)
+    words = (
+        "Of damage that can be seen: probes with a local PSNR above 45 dB and ΔE₀₀ below 1 are "
+        "left out, 40 of 100 at 1/64, 10 of 100 at 1/32; most of blur (60 % at 1/64), noise "
+        "(100 % at 1/64)."
+    )
+    by_type = threshold_table(told)
+    assert by_type is not None
+    entry = told.entries[0]
+    for table in (detection_table(told), by_type, area_table(told, entry)):
+        assert sum(words in note for note in table.notes) == 1
+    with style():
+        pictures = (
+            detection_figure.detection_figure(told),
+            threshold_figure.threshold_figure(told),
+            threshold_figure.own_threshold_figure(told, entry),
+            cell_figure.cell_figure(told, entry),
+        )
+    assert all(picture is not None and words in picture.caption for picture in pictures)
+
+
+def test_without_any_left_out_there_is_no_number(found: Group) -> None:
+    assert seen_alone(found.entries).endswith("ΔE₀₀ below 1 are left out.")
+    assert seen_alone([]) == seen_alone(found.entries)
+
+
+def test_shares_without_an_interval_are_open(
+    measured: list[Row], axes_of: Callable[..., Figure]
+) -> None:
+    """All of keen at 1/64 lacks its interval, and so do the false alarms of middling."""
+    bare = [
+        replace(row, ci_low=None, ci_high=None)
+        if (row.model == "keen" and row.subset.endswith("area=1/64"))
+        or (row.model == "middling" and row.metric == "false_alarms")
+        else row
+        for row in measured
+    ]
+    (some,), (none,) = group(bare), group(measured)
+    entry = next(e for e in some.entries if e.label == "keen")
+    (axes,) = axes_of(detection_figure.detection_figure, some).axes
+    heights = [
+        float(y) for c in axes.collections if isinstance(c, PathCollection)
+        for x, y in c.get_offsets()
+    ]  # fmt: skip
+    assert sorted(heights) == sorted([0.04, entry.value("detected", "area=1/64")])
+    panels = axes_of(cell_figure.cell_figure, some, entry).axes
+    assert "By kind of ladder" not in {axes.get_title("left") for axes in panels}  # of one kind
+    for axes in panels:
+        hollow = [c for c in axes.collections if isinstance(c, PathCollection)]
+        assert {float(x) for c in hollow for x, _ in c.get_offsets()} == {1 / 64}
+    with style():
+        for here, told in ((some, True), (none, False)):
+            own = next(e for e in here.entries if e.label == "keen")
+            for picture in (
+                detection_figure.detection_figure(here),
+                cell_figure.cell_figure(here, own),
+            ):
+                assert picture is not None
+                assert ("Open marks" in picture.caption) == told
+
+
 def test_figures_of_detection_and_thresholds(found: Group, drawn: dict[str, Picture]) -> None:
     names = [name.removeprefix(found.name) for name in drawn]
     assert names == [".detected", ".thresholds", ".area", ".types"]
@@ -388,7 +460,8 @@ def test_bounds_are_cells_of_their_own(found: Group, axes_of: Callable[..., Figu
     (axes,) = figure.axes
     texts = [text.get_text() for text in axes.texts]
     cells = len(MODELS) * len(TYPES)
-    assert texts[:cells] == ["< 1/64", "0.12", "never"] * len(TYPES)
+    # The last has no interval: it must not look the surest.
+    assert texts[:cells] == ["< 1/64", "0.12", "never°"] * len(TYPES)
     assert texts[cells:] == ["[< 1/64, .02]", "[.062, never]"] * len(TYPES)
     hatched = [patch for patch in axes.patches if patch.get_hatch()]
     corners = {tuple(map(math.floor, patch.get_xy())) for patch in hatched}
@@ -406,6 +479,19 @@ def test_one_model_apart(found: Group, axes_of: Callable[..., Figure]) -> None:
     assert [tick.get_text() for tick in center.get_xticklabels()] == ["1/16", "1/4", "1"]
     assert [text.get_text() for text in right.texts] == [".40"] * 3 + ["[.300, .500]"] * 3
     assert {tick.get_text() for tick in left.get_yticklabels()} == set(TYPES)
+
+
+def test_a_ring_is_explained_where_there_is_one(found: Group) -> None:
+    (keen, middling, blind) = (
+        next(e for e in found.entries if e.label == label) for label in MODELS
+    )
+    with style():
+        own = threshold_figure.own_threshold_figure
+        captions = [own(found, entry).caption for entry in (keen, middling, blind)]
+        both = threshold_figure.threshold_figure(found).caption
+    assert ["°: there is no interval" in text for text in (*captions, both)] == [
+        *(False, False, True, True)
+    ]
 
 
 def test_figures_mark_what_was_held_out(told: Group, axes_of: Callable[..., Figure]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from sklearn.manifold import trustworthiness
 from threadpoolctl import threadpool_limits
 
@@ -13,6 +14,7 @@ from harness.sample import Damage, Dataset, Sample
 from harness.store import Output
 from probes.figures.embeddings import embed, embeddings, perplexity
 from probes.figures.outputs import Answer
+from probes.figures.type_panels import by_family, draw_types
 
 
 def blobs(n: int = 120, width: int = 80) -> tuple[np.ndarray, np.ndarray]:
@@ -64,6 +66,23 @@ def test_perplexity_fits_the_number_of_images() -> None:
     assert perplexity(10) == 3
 
 
+def test_each_type_has_a_panel_of_its_own() -> None:
+    kinds = by_family(["jpeg", "of-another-bank", "darken", "jpeg"])
+    assert kinds.index("of-another-bank") == 2
+    assert set(kinds) == {"jpeg", "darken", "of-another-bank"}
+    types = ["jpeg", "jpeg", "darken", "of-another-bank"]
+    places = np.arange(8.0).reshape(4, 2)
+    figure = Figure()
+    whole = figure.add_subplot()
+    draw_types(whole, places, types, kinds)
+    shown = {axes.get_title("left"): axes.collections for axes in whole.child_axes}
+    assert list(shown) == kinds
+    for kind, (rest, own) in shown.items():
+        assert len(own.get_offsets()) == types.count(kind)
+        assert len(rest.get_offsets()) == 4 - types.count(kind)
+    np.testing.assert_array_equal(shown["darken"][1].get_offsets(), [[4.0, 5.0]])
+
+
 class Nothing:
     """The figure is drawn from features: no pixel is needed."""
 
@@ -103,6 +122,7 @@ def test_the_picture_is_of_plain_probes_and_pristine_images_and_the_same_every_t
     assert first.name == "embeddings.encoder.set"
     assert "distances between clusters" in first.caption
     assert "of 13 images" in first.alt  # 12 plain probes and the pristine one
+    assert "each of 4 types alone" in first.alt
     swapped = Answer("encoder", Encoder(), "features", Output(ids, views[:, ::-1].copy(), {}))
     assert embeddings(dataset, swapped).caption == first.caption  # the mean over views
     with pytest.raises(ValueError, match="dataset none has no plain probes with features"):

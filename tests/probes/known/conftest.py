@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy import stats
 from scipy.ndimage import gaussian_filter
 
 from harness import run
@@ -24,6 +25,7 @@ from tests.probes.known.known_models import (
     Luminance,
     TrueMask,
     everywhere,
+    lost_psnr,
     worst_of_center,
     worst_patch,
 )
@@ -37,19 +39,18 @@ SMALL = replace(
     placements=("center", "corner"),
     feathers=(0.0,),  # hard edges: what disjoint masks do to a sum of squares adds up exactly
     numbers=(1,),
-    equal_damage=0.0,
+    equal_damage=0.14,
     equal_energy=0.14,
     co_occurrence=0.0,
     band=0.16,
     complement=0.12,
     two_draws=0.0,
 )
-BUDGET = 420
+BUDGET = 490
+CONTENTS = 8
 COVERAGE = {"name": "coverage-probes", "sizes": f"{SIDE}x{SIDE}"}
 AREAS = ("1/64", "1/32", "1/16", "1/8", "1/4", "1/2", "1")
 PLACED = AREAS[:5]
-# The index of R(a) = a by trapezoids on this grid: 0.246.
-PROPORTIONAL = (1 / 128 + 1 / 32 + 1 / 16 + 1 / 8 + 1 / 4 + 1 / 2 + 1 / 2) / 6
 
 
 def photograph(seed: int) -> Image.Image:
@@ -66,7 +67,7 @@ def photograph(seed: int) -> Image.Image:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of eight photographs."""
     folder = tmp_path_factory.mktemp("photographs")
-    for i in range(8):
+    for i in range(CONTENTS):
         photograph(i).save(folder / f"{i}.png")
     return folder
 
@@ -82,7 +83,7 @@ def probes(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def frame(probes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """All rows of all models; only of the one that looks at the center its coverage, too."""
     known = [Error("everywhere", everywhere), Error("worst-patch", worst_patch)]
-    known += [Luminance(), Chance(), TrueMask(probes)]
+    known += [Error("local-psnr", lost_psnr), Luminance(), Chance(), TrueMask(probes)]
     settings = {"cache": tmp_path_factory.mktemp("cells"), "workers": 1, "progress": False}
     center = Error("center", worst_of_center)
     covered = {"name": "sensitivity", "coverage": COVERAGE["name"]}
@@ -110,12 +111,19 @@ class Rows:
         assert value is not None, self(metric, subset)["reason"]
         return float(value)
 
-    def agrees(self, metric: str, subset: str, theory: float) -> bool:
-        """Whether the 95 % interval holds what theory says; without one, whether the value is."""
+    def agrees(self, metric: str, subset: str, theory: float, width: float) -> bool:
+        """Whether the 95 % interval holds what theory says, and is no wider than theory lets it
+        be; without one, whether the value is what it says."""
         row = self(metric, subset)
         value = self.value(metric, subset)
         low, high = (value if row[end] is None else row[end] for end in ("ci_low", "ci_high"))
-        return bool(low - 1e-9 <= theory <= high + 1e-9)
+        return bool(low - 1e-9 <= theory <= high + 1e-9 and high - low <= width)
+
+    def luck(self, metric: str, subset: str, share: float) -> float:
+        """Twice the width that an interval of a share has where each image is left to chance: an
+        SD of eight contents is that much off less than once in a thousand times."""
+        n, freedom = self(metric, subset)["n_scored"], CONTENTS - 1
+        return float(4 * stats.t.ppf(0.975, freedom) * np.sqrt(share * (1 - share) / n))
 
 
 @pytest.fixture(scope="package")
@@ -130,6 +138,14 @@ def rows_of(frame: pd.DataFrame) -> Callable[[str, str], Rows]:
 def fraction(area: str) -> float:
     top, _, bottom = area.partition("/")
     return float(top) / float(bottom or 1)
+
+
+def index(ratios: Sequence[float]) -> float:
+    """The area below R(a) over log a by trapezoids, from its values at AREAS."""
+    return (sum(ratios) - (ratios[0] + ratios[-1]) / 2) / (len(ratios) - 1)
+
+
+PROPORTIONAL = index([fraction(area) for area in AREAS])  # of R(a) = a: 0.246
 
 
 def of(probes: Dataset, area: str | None = None, **facts: str) -> Iterator[Sample]:

@@ -15,6 +15,7 @@ from tests.conftest import card
 SIDE = 128  # pixels, of the photographs
 CENTER = slice(SIDE // 4, 3 * SIDE // 4)  # of either side: a quarter of the picture
 PATCH = 8  # pixels: any mask of 1/64 that is a square or a disk holds such a patch
+BLOCK, CAP = 16, 60.0  # pixels of a side, dB: of a PSNR by blocks
 Images = Sequence[torch.Tensor]
 
 
@@ -33,6 +34,12 @@ def worst_patch(errors: torch.Tensor) -> torch.Tensor:
 
 def worst_of_center(errors: torch.Tensor) -> torch.Tensor:
     return worst_patch(errors[CENTER, CENTER])
+
+
+def lost_psnr(errors: torch.Tensor) -> torch.Tensor:
+    """dB below the cap, a mean over blocks: the mean of their PSNR, counted from a perfect one."""
+    blocks = torch.nn.functional.avg_pool2d(errors[None], BLOCK)
+    return (CAP - (255**2 / blocks).log10().mul(10).clamp(max=CAP)).mean()
 
 
 class Error:

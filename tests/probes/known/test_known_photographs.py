@@ -41,7 +41,7 @@ def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Rows]:
 
 def test_an_error_proportional_to_area(rows_of: Callable[[str], Rows]) -> None:
     rows = rows_of("everywhere")
-    assert rows.agrees("lsi", "all", PROPORTIONAL)
+    assert rows.agrees("lsi", "all", PROPORTIONAL, width=0.05)
     # Noise is alike in all places but those that are black or white.
     assert rows.value("lsi", "type=white-noise") == pytest.approx(PROPORTIONAL, abs=0.02)
     assert rows.value("complement_share") == pytest.approx(1, abs=0.05)  # soft edges

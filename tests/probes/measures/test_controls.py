@@ -115,6 +115,20 @@ def test_a_share_is_of_sums_over_contents_by_type() -> None:
     assert (table["value"] < table["high"]).all()
 
 
+def test_a_share_of_absolute_values_has_no_interval_below_zero() -> None:
+    generator = np.random.default_rng(1)
+
+    def rare(what: str, damaged: float, edge: float) -> float:
+        return damaged + (what == "two-draws") * generator.exponential() ** 4 / 50
+
+    observed = observed_of(rare, n_contents=5)
+    for sign in (1, -1):  # of what scores damage better, the share is negative
+        found = control_shares(observed.assign(delta=sign * observed["delta"]), 0)
+        row = found.set_index("control").loc["two-draws"]
+        assert (row["value"] * sign, row["low"] * sign, row["high"] * sign) > (0, -1e-12, -1e-12)
+        assert 0 in (row["low"], row["high"])
+
+
 def test_a_control_whose_partner_failed_is_not_scored() -> None:
     observed = observed_of(lambda what, damaged, edge: damaged)
     failed = (observed["content"] == "c00") & (observed["role"] == "probe") & (observed["area"] < 1)
