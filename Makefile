@@ -12,7 +12,7 @@ test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-all: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -26,7 +26,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	@echo "Installing (about 7 GB, a few minutes) ..."
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[pyiqa,test]"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[pyiqa,pretrain,test]"
 	touch $@
 
 clean:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .protocols.base import Comparison, Protocol
 
 Group = Literal[
-    "models", "datasets", "protocols", "reducers", "degradations", "weights", "commands"
+    "models", "datasets", "protocols", "reducers", "degradations", "weights", "recipes", "commands"
 ]
 
 

@@ -17,6 +17,9 @@ ARROWS = {
     "probes": ("harness",),
     "baselines": (
         *("harness.model", "harness.sample", "harness.weights", "harness.file_hashes"),
+        # Pretraining is no adapter: it reads photographs, keeps files and draws its loss.
+        *("harness.images", "harness.atomic", "harness.canonical", "harness.registry"),
+        "harness.reports.style",
         *("probes.degradations", "probes.masks"),
     ),
 }

@@ -1,0 +1,63 @@
+"""``iqa-eval pretrain``: run a recipe on the photographs of a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from .photos import Photos
+
+_SHOWN = 8  # photographs, at most, that are named because they cannot be read
+
+
+def pretrain(
+    name: Annotated[str, typer.Argument(help="A recipe, e.g. slide-iqa")],
+    photos: Annotated[Path, typer.Option(help="Folder of photographs; sub-folders count.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoint, state, log and drawing.")],
+    preset: Annotated[str, typer.Option(help="One of the recipe's settings.")] = "small",
+    steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images a step, of all processes.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Fixes all that is drawn.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="32-true or bf16-mixed (as fast as the processor knows it).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
+    processes: Annotated[int, typer.Option(help="On this machine; a GPU each.")] = 1,
+) -> None:
+    """Pretrain an encoder. Stopped or killed, the same command goes on where it ended."""
+    from harness.registry import find
+
+    make = find("recipes", name).load()
+    given: dict[str, Any] = {"steps": steps, "batch": batch, "seed": seed, "precision": precision}
+    recipe = make(preset, {key: value for key, value in given.items() if value is not None})
+    _require_fabric()
+    from .loop import pretrain as run
+    from .photos import Photos
+
+    found = Photos(photos)
+    _report(found)
+    written = run(recipe, found, out, device, processes)
+    typer.echo(f"the checkpoint: {written}")
+
+
+def _require_fabric() -> None:
+    from importlib.util import find_spec
+
+    from harness.model import Unavailable
+
+    if find_spec("lightning_fabric") is None:
+        raise Unavailable(
+            "pretraining needs the module lightning_fabric, which is not installed",
+            "pip install 'iqa-eval[pretrain]'",
+        )
+
+
+def _report(photos: Photos) -> None:
+    for name, reason in list(photos.failures.items())[:_SHOWN]:
+        typer.echo(f"left out: {name}: {reason}", err=True)
+    if len(photos.failures) > _SHOWN:
+        typer.echo(f"left out: {len(photos.failures) - _SHOWN} more", err=True)
+    typer.echo(f"{len(photos)} photographs of {photos.folder}")

@@ -1,0 +1,91 @@
+"""``iqa-eval pretrain slide-iqa``: the pretraining of SLIDE-IQA's perceptual encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from baselines.pretraining.recipe import Optimization
+
+from .config import PRESETS, SlideConfig
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from baselines.pretraining.photos import Photos
+
+    from .views import Batch
+
+
+@dataclass(frozen=True)
+class SlideRecipe:
+    """A run of a ``SlideConfig``; see ``baselines.pretraining.recipe.Recipe``."""
+
+    slide: SlideConfig
+
+    @property
+    def name(self) -> str:
+        return "slide-iqa"
+
+    @property
+    def optimization(self) -> Optimization:
+        return self.slide.optimization
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        return {k: v for k, v in asdict(self.slide).items() if k != "optimization"}
+
+    def build(self) -> nn.Module:
+        import torch
+
+        from .model import Slide
+
+        return Slide(self.slide).to(memory_format=torch.channels_last)
+
+    def batch(
+        self, photos: Photos, n: int, step: int, generator: torch.Generator, device: str
+    ) -> Batch:
+        from .views import make_views
+
+        done = step / self.optimization.steps
+        return make_views(photos, n, self.slide, generator, device, done)
+
+    def loss(
+        self, model: Any, batch: Batch, gather: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+        from .loss import info_nce
+        from .relations import relations, shares
+
+        student, teacher = (gather(encoded) for encoded in model.encoded(batch.images))
+        queries, keys = model.heads(student, teacher)
+        found = relations(batch.records.map(gather), self.slide)
+        return info_nce(queries, keys, found, self.slide.temperature), shares(found)
+
+    def after_step(self, model: Any, step: int) -> None:
+        from baselines.pretraining.heads import momentum
+
+        model.update_teacher(momentum(step, self.optimization.steps, self.slide.momentum))
+
+    def exported(self, model: Any) -> dict[str, Tensor]:
+        """The student's encoder: the teacher is a slower copy of it."""
+        return dict(model.encoder.state_dict())
+
+
+def make(preset: str, overrides: Mapping[str, Any]) -> SlideRecipe:
+    """The recipe of a preset.
+
+    Raises ValueError for an unknown one, with the closest names, and Unavailable where it begins
+    with published weights that are not on this machine.
+    """
+    if preset not in PRESETS:
+        close = ", ".join(get_close_matches(preset, PRESETS, n=3, cutoff=0))
+        raise ValueError(f"slide-iqa has no preset {preset!r}; closest: {close}")
+    slide = PRESETS[preset]
+    if slide.backbone.timm is not None:
+        from .encoder import Encoder
+
+        Encoder(slide.backbone)  # what it lacks shows here, before photographs are read
+    return SlideRecipe(replace(slide, optimization=replace(slide.optimization, **overrides)))

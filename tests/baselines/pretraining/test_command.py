@@ -1,0 +1,86 @@
+"""``iqa-eval pretrain`` with a recipe of our own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from baselines.pretraining import checkpoint
+from baselines.pretraining.command import pretrain
+from baselines.pretraining.log import read
+from harness import registry
+from harness.model import Unavailable
+from harness.registry import Entry, UnknownName
+from tests.baselines.pretraining.toy import ROOT, photographs
+
+
+@pytest.fixture
+def invoke(monkeypatch):
+    """Run the command; "toy" is registered."""
+    target = "tests.baselines.pretraining.toy:toy"
+    point = EntryPoint("toy", target, "iqa_eval.recipes")
+    known = {"toy": Entry("toy", target, "tests", point)}
+    real = registry.entries
+    monkeypatch.setattr(
+        registry, "entries", lambda group: known if group == "recipes" else real(group)
+    )
+    app = typer.Typer()
+    app.command("pretrain")(pretrain)
+
+    def run(*arguments: object):
+        return CliRunner().invoke(app, [str(a) for a in arguments])
+
+    return run
+
+
+def test_a_run_from_the_command_line(invoke, tmp_path):
+    photos, out = photographs(tmp_path / "photos"), tmp_path / "out" / "toy"
+    (photos / "broken.png").write_text("none")
+    given = ("toy", "--photos", photos, "--out", out, "--preset", "tiny", "--steps", 5)
+    more = ("--batch", 4, "--seed", 3, "--device", "cpu")
+    result = invoke(*given, *more)
+    assert result.exit_code == 0, result.output
+    assert "left out: broken.png: " in result.output
+    assert "6 photographs of " in result.output
+    assert f"the checkpoint: {out / 'checkpoint.safetensors'}" in result.output
+    _, config = checkpoint.read(out / "checkpoint.safetensors")
+    assert {k: config["optimization"][k] for k in ("steps", "batch", "seed")} == {
+        **{"steps": 5, "batch": 4, "seed": 3}
+    }
+    assert read(out / "log.csv")[-1]["step"] == 5
+    assert (out / "loss.svg").exists()
+    other = invoke(*given)
+    assert isinstance(other.exception, ValueError)
+    assert "optimization.batch was 4, is 8" in str(other.exception)
+
+
+def test_wrong_names_are_answered(invoke, tmp_path):
+    rest = ("--photos", tmp_path, "--out", tmp_path / "out")
+    unknown = invoke("tyo", *rest).exception
+    assert isinstance(unknown, UnknownName)
+    assert str(unknown) == "unknown recipe 'tyo'; did you mean toy?"
+    assert str(invoke("toy", *rest).exception) == "toy has no preset 'small'; presets: tiny"
+    empty = invoke("toy", "--preset", "tiny", *rest).exception
+    assert isinstance(empty, FileNotFoundError)
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_fabric_it_says_what_to_install(invoke, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    photos = photographs(tmp_path / "photos")
+    result = invoke("toy", "--preset", "tiny", "--photos", photos, "--out", tmp_path / "out")
+    assert isinstance(result.exception, Unavailable)
+    assert "pip install 'iqa-eval[pretrain]'" in str(result.exception)
+
+
+def test_the_command_loads_nothing_heavy():
+    program = "import sys, baselines.pretraining.command as c; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not {"torch", "numpy", "lightning_fabric", "pandas"} & set(done.stdout.split())
