@@ -73,6 +73,6 @@ def remark(inputs: Inputs, scores: Output) -> str | None:
     if Need("score_pair") in inputs.outputs and len(selves) == 1:
         return (
             "full-reference: Δ is counted from the score of the pristine image with itself "
-            f"({selves.pop():g} for every content)"
+            f"({selves.pop() + 0:g} for every content)"  # + 0: never "-0"
         )
     return None
