@@ -16,16 +16,11 @@ if TYPE_CHECKING:
     import torch
 
 
-class Change:
-    """``model``, whose quality maps of two images make one of what is worse in the first."""
+class Around:
+    """A model around another, which keeps things in ``_kept``: moves with it, forgets with it."""
 
-    def __init__(self, model: Any, card: ModelCard) -> None:
-        from torch.utils.weak import WeakTensorKeyDictionary
-
-        self.model, self.card = model, card
-        # Both operations and all probes of a reference ask for the same maps: each is kept while
-        # its image lives, which nobody may change.
-        self._kept = WeakTensorKeyDictionary()
+    def __init__(self, model: Any, card: ModelCard, kept: Any) -> None:
+        self.model, self.card, self._kept = model, card, kept
         if hasattr(model, "to"):
             self.to = self._to
 
@@ -35,9 +30,20 @@ class Change:
         return self
 
     def forget(self) -> None:
-        """Make every map anew."""
+        """Make anew whatever was kept."""
         self._kept.clear()
         getattr(self.model, "forget", lambda: None)()
+
+
+class Change(Around):
+    """``model``, whose quality maps of two images make one of what is worse in the first."""
+
+    def __init__(self, model: Any, card: ModelCard) -> None:
+        from torch.utils.weak import WeakTensorKeyDictionary
+
+        # Both operations and all probes of a reference ask for the same maps: each is kept while
+        # its image lives, which nobody may change.
+        super().__init__(model, card, WeakTensorKeyDictionary())
 
     def quality_map(self, images: Images) -> list[torch.Tensor]:
         """The model's own: ``float32 [h, w]`` for each image, higher is better."""

@@ -19,14 +19,14 @@ from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.model import Family, Images, ModelCard
 from harness.registry import load_model
 
-from .change import drop, same_sizes
+from .change import Around, drop, same_sizes
 from .measures.localization import cells_along
 
 if TYPE_CHECKING:
@@ -37,25 +37,14 @@ _BATCH_PIXELS = 1 << 19  # of the windows that are handed to the model at once
 _KEPT = 1 << 14  # scores that are remembered: of the windows of several large pictures
 
 
-class SlidingMap:
+class SlidingMap(Around):
     """``model`` on windows of an image, beside those of its reference if that is what it takes."""
 
     def __init__(self, model: Any, card: ModelCard, window: int, stride: int) -> None:
-        self.model, self.card, self.window, self.stride = model, card, window, stride
+        kept: dict[object, float] = {}  # scores by the window's pixels, last used last
+        super().__init__(model, card, kept)
+        self.window, self.stride = window, stride
         self.compares = not callable(getattr(model, "score", None))
-        self._kept: dict[object, float] = {}  # scores by the window's pixels, last used last
-        if hasattr(model, "to"):
-            self.to = self._to
-
-    def _to(self, device: str) -> Self:
-        self.model.to(device)
-        self.forget()
-        return self
-
-    def forget(self) -> None:
-        """Score every window anew."""
-        self._kept.clear()
-        getattr(self.model, "forget", lambda: None)()
 
     def distortion_map(self, images: Images, references: Images) -> list[torch.Tensor]:
         """``float32 [1, h, w]``: by how much windows score lower than those of the reference.

@@ -79,7 +79,6 @@ class SlideConfig:
     window: float = 1.5  # sides of that image, in crops
     # The networks.
     backbone: Backbone = field(default_factory=Backbone)
-    content: str | None = None  # a frozen timm ViT beside the perceptual one
     projector_hidden: int = 1024
     embedding: int = 256
     momentum: float = 0.99  # of the teacher at the start; 1 at the end, on a cosine
