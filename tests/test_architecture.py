@@ -20,6 +20,7 @@ ARROWS = {
         # Pretraining is no adapter: it reads photographs, keeps files and draws its loss.
         *("harness.images", "harness.atomic", "harness.canonical", "harness.registry"),
         "harness.reports.style",
+        *("harness.datasets", "harness.fit_head"),  # a checkpoint is shipped with a head
         *("probes.degradations", "probes.masks"),
     ),
 }

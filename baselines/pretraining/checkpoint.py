@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,13 @@ _CONFIG = "config"  # in the metadata of the file: canonical JSON
 
 
 def write(
-    path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any], *, half: bool = False
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    *,
+    half: Collection[str] = (),
 ) -> None:
-    """Write ``tensors`` and ``config``, whole or not at all; ``half``: floats as float16.
+    """Write ``tensors`` and ``config``, whole or not at all; floats named in ``half`` as float16.
 
     Raises ValueError for a value that float16 cannot hold and for what JSON has no form for.
     """
@@ -32,7 +36,7 @@ def write(
     for name, tensor in tensors.items():
         # A copy, since tensors that share memory are refused.
         value = tensor.detach().cpu().contiguous().clone()
-        if half and value.is_floating_point():
+        if name in half and value.is_floating_point():
             value = value.to(torch.float16)
             if not value.isfinite().all():
                 raise ValueError(f"{name} holds a value that half precision cannot")

@@ -10,13 +10,20 @@ import typer
 if TYPE_CHECKING:
     from .photos import Photos
 
-_SHOWN = 8  # photographs, at most, that are named because they cannot be read
+_SHOWN = 8  # photographs, at most, that are named because they are left out
 
 
 def pretrain(
     name: Annotated[str, typer.Argument(help="A recipe, e.g. slide-iqa")],
     photos: Annotated[Path, typer.Option(help="Folder of photographs; sub-folders count.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoint, state, log and drawing.")],
+    apart_from: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Leave out what looks like a photograph below DIR; may be repeated.",
+        ),
+    ] = None,
     preset: Annotated[str, typer.Option(help="One of the recipe's settings.")] = "small",
     steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images a step, of all processes.")] = None,
@@ -34,10 +41,12 @@ def pretrain(
     given: dict[str, Any] = {"steps": steps, "batch": batch, "seed": seed, "precision": precision}
     recipe = make(preset, {key: value for key, value in given.items() if value is not None})
     _require_fabric()
+    from .apart import Apart
     from .loop import pretrain as run
     from .photos import Photos
 
-    found = Photos(photos)
+    apart = Apart.from_folders(apart_from) if apart_from else None
+    found = Photos(photos, apart=apart)
     _report(found)
     written = run(recipe, found, out, device, processes)
     typer.echo(f"the checkpoint: {written}")
@@ -56,8 +65,9 @@ def _require_fabric() -> None:
 
 
 def _report(photos: Photos) -> None:
-    for name, reason in list(photos.failures.items())[:_SHOWN]:
+    reasons = {**photos.left_out, **photos.failures}
+    for name, reason in list(reasons.items())[:_SHOWN]:
         typer.echo(f"left out: {name}: {reason}", err=True)
-    if len(photos.failures) > _SHOWN:
-        typer.echo(f"left out: {len(photos.failures) - _SHOWN} more", err=True)
+    if len(reasons) > _SHOWN:
+        typer.echo(f"left out: {len(reasons) - _SHOWN} more", err=True)
     typer.echo(f"{len(photos)} photographs of {photos.folder}")

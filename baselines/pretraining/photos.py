@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm import tqdm
@@ -13,6 +14,9 @@ from harness.canonical import digest
 from harness.file_hashes import file_sha256
 from harness.images import Decoded, Failure, decode
 
+if TYPE_CHECKING:
+    from .apart import Apart
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".ppm")
 MEMORY = 4 * 2**30  # bytes of pixels that are kept
 
@@ -20,34 +24,42 @@ MEMORY = 4 * 2**30  # bytes of pixels that are kept
 class Photos:
     """All readable photographs below ``folder``, at any depth, sorted by name.
 
-    ``names`` are paths relative to the folder, ``failures`` the reasons for which others are
-    left out, by name; hidden files and other kinds of files are passed over. ``sha256`` is of
-    the names and bytes. Up to ``memory`` bytes of pixels are kept, in each process; what does
-    not fit is decoded again when asked. Raises FileNotFoundError without the folder or any
-    photograph in it, ValueError if none can be read.
+    ``names`` are paths relative to the folder, ``failures`` the reasons why others cannot be
+    read, by name; hidden files and other kinds of files are passed over. ``left_out`` are those
+    that look like one of ``apart``, by name, with the reason; ``apart_from`` the names of its
+    folders. ``sha256`` is of ``names`` and their bytes. Up to ``memory`` bytes of pixels are
+    kept, in each process; what does not fit is decoded again when asked. Raises
+    FileNotFoundError without the folder or any photograph in it, ValueError if none can be read
+    or all that can be are left out.
     """
 
-    def __init__(self, folder: str | Path, memory: int = MEMORY) -> None:
+    def __init__(
+        self, folder: str | Path, memory: int = MEMORY, apart: Apart | None = None
+    ) -> None:
         self.folder, self.memory = Path(folder), memory
+        self.apart_from = () if apart is None else apart.folders
         self.names: list[str] = []
         self.failures: dict[str, str] = {}
+        self.left_out: dict[str, str] = {}
         self._forget()
         hashes: list[str] = []
-        found = _found(self.folder)
+        found = names_below(self.folder)
         bar = tqdm(found, desc="photographs", unit="photo", delay=2, leave=False)
         with ThreadPoolExecutor() as pool, bar:
-            for name, (photo, sha256) in zip(bar, pool.map(self._open, found), strict=True):
+            opened = pool.map(partial(self._open, apart=apart), found)
+            for name, (photo, likeness, sha256) in zip(bar, opened, strict=True):
                 if isinstance(photo, Failure):
                     self.failures[name] = photo.reason
+                elif likeness is not None:
+                    self.left_out[name] = likeness
                 else:
                     self._keep(len(self.names), photo.image)
                     self.names.append(name)
                     hashes.append(sha256)
         if not self.names:
-            name, reason = next(iter(self.failures.items()))
-            raise ValueError(
-                f"{self.folder}: none of its photographs can be read (first: {name}: {reason})"
-            )
+            what = "all are left out" if self.left_out else "none of its photographs can be read"
+            name, reason = next(iter((self.left_out or self.failures).items()))
+            raise ValueError(f"{self.folder}: {what} (first: {name}: {reason})")
         self.sha256 = digest(list(zip(self.names, hashes, strict=True)))
 
     def __len__(self) -> int:
@@ -81,12 +93,16 @@ class Photos:
             self._room -= image.numel()
             self._kept[index] = image
 
-    def _open(self, name: str) -> tuple[Decoded | Failure, str]:
+    def _open(self, name: str, apart: Apart | None) -> tuple[Decoded | Failure, str | None, str]:
         photo = decode(self.folder / name)
-        return photo, "" if isinstance(photo, Failure) else file_sha256(self.folder / name)
+        if isinstance(photo, Failure):
+            return photo, None, ""
+        likeness = None if apart is None else apart.likeness(photo.image)
+        return photo, likeness, file_sha256(self.folder / name)
 
 
-def _found(folder: Path) -> list[str]:
+def names_below(folder: Path) -> list[str]:
+    """The photographs below ``folder``, as sorted relative paths; FileNotFoundError for none."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder of photographs")
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())

@@ -41,13 +41,15 @@ class State:
 def settings(recipe: Recipe, photos: Photos, processes: int) -> dict[str, Any]:
     """All that decides what a run computes, as JSON has it: a run goes on only with the same."""
     plan = {k: v for k, v in asdict(recipe.optimization).items() if k not in _HOW_OFTEN}
-    found = {
+    found: dict[str, Any] = {
         "recipe": recipe.name,
         "config": dict(recipe.config),
         "optimization": plan,
         "photos": photos.sha256,
         "processes": processes,
     }
+    if photos.apart_from:  # absent otherwise, so that runs begun without it go on
+        found["apart"] = {"from": photos.apart_from, "left_out": photos.left_out}
     return json.loads(canonical_json(found))
 
 

@@ -29,7 +29,7 @@ class Backbone:
     """The perceptual ViT: of ``timm`` by name with its published weights, or from scratch.
 
     ``stem``: four stride-2 convolutions, or one linear patch embedding. ``mscn``: locally
-    normalized luminance and contrast beside RGB. ``image_size``: side of the training crops.
+    normalized luma and chroma beside RGB. ``image_size``: side of the training crops.
     """
 
     stem: Literal["conv", "patch"] = "conv"
@@ -37,7 +37,7 @@ class Backbone:
     image_size: int = 112
     patch: int = 16
     width: int = 192
-    depth: int = 6
+    depth: int = 4
     heads: int = 3
     timm: str | None = None
 
@@ -81,7 +81,7 @@ class SlideConfig:
     backbone: Backbone = field(default_factory=Backbone)
     projector_hidden: int = 1024
     embedding: int = 256
-    momentum: float = 0.99  # of the teacher at the start; 1 at the end, on a cosine
+    momentum: float | None = 0.99  # of the teacher at the start; 1 at the end, on a cosine
     freeze_patches: bool = False  # keep the patch projection as it is initialized
     optimization: Optimization = field(default_factory=lambda: Optimization(2000, 128))
 
@@ -146,8 +146,15 @@ def _require(met: bool, otherwise: str) -> None:
         raise ValueError(otherwise)
 
 
-# Severities 1 and 2 are hard to see at first: from scratch the loss falls faster without them.
-_SMALL = SlideConfig(curriculum=((0.0, 3), (0.7, 1)))
+# From scratch, on few samples. Severities 1 and 2 are hard to see at first, and a teacher lags:
+# after 150 steps without one a linear probe tells 23 types apart in 0.33 of cases, with one 0.2x.
+_SMALL = SlideConfig(
+    curriculum=((0.0, 3), (0.5, 2), (0.75, 1)),
+    type_sets=(8, 4, 4),
+    popularity=0.48,
+    momentum=None,
+    optimization=Optimization(2000, 128, lr=4e-3, weight_decay=0.05, grad_clip=3.0),
+)
 PRESETS: Mapping[str, SlideConfig] = MappingProxyType(
     {
         "small": _SMALL,
@@ -165,6 +172,7 @@ PRESETS: Mapping[str, SlideConfig] = MappingProxyType(
             backbone=Backbone(image_size=64, width=48, depth=2),
             projector_hidden=64,
             embedding=32,
+            momentum=0.99,
             optimization=Optimization(8, 16, log_every=2, save_every=4),
         ),
         # The arms of the experiment differ from "small" in one field each.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from timm.data import resolve_model_data_config
-from timm.layers import HybridEmbed
+from timm.layers import HybridEmbed, ScaledStdConv2d
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 # A stem of four convolutions halves the sides four times.
 _CONV_STRIDE = 16
+# The traces of damage in MSCN channels are weak beside the contents that RGB shows.
+_MSCN_GAIN = 5.0
+# Keeps the variance of a unit normal through a GELU.
+_GELU_GAIN = 1.7015
 
 
 class Encoder(nn.Module):
@@ -52,10 +56,10 @@ class Encoder(nn.Module):
         return self.tokens(self.channels(images))
 
     def channels(self, images: Tensor) -> Tensor:
-        """What the ViT reads: normalized RGB and, if asked, MSCN, ``[B, 3 or 5, H, W]``."""
+        """What the ViT reads: normalized RGB and, if asked, MSCN, ``[B, 3 or 7, H, W]``."""
         channels = (images - self.mean) / self.std
         if self.mscn:
-            channels = torch.cat([channels, mscn_channels(images)], 1)
+            channels = torch.cat([channels, _MSCN_GAIN * mscn_channels(images)], 1)
         # Convolutions on a CPU are twice as fast so.
         return channels.contiguous(memory_format=torch.channels_last)
 
@@ -89,14 +93,17 @@ def _from_scratch(config: Backbone) -> VisionTransformer:
 
 
 def _stem(channels: int, width: int) -> nn.Sequential:
-    """Four convolutions of stride 2 (Xiao et al., Early Convolutions, NeurIPS 2021), no norms:
-    statistics of a batch would differ between processes, those of an image hide its noise."""
-    widths = (channels, width // 8, width // 4, width // 2, width)
+    """Four convolutions of stride 2 (Xiao et al., Early Convolutions, NeurIPS 2021).
+
+    Their weights are standardized (Brock et al., NFNets, ICML 2021): filters of zero mean see
+    damage before contents. Norms of a batch would differ between processes, those of an image
+    hide its noise.
+    """
+    widths = (channels, width // 4, width // 2, width, width)
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
-        layer = nn.Conv2d(before, after, 3, stride=2, padding=1)
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        layers += [layer, nn.GELU()]
+        convolution = ScaledStdConv2d(before, after, 3, stride=2, padding=1, gamma=_GELU_GAIN)
+        layers += [convolution, nn.GELU()]
     return nn.Sequential(*layers[:-1])
 
 

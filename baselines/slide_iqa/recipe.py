@@ -59,18 +59,18 @@ class SlideRecipe:
         from .loss import info_nce
         from .relations import relations, shares
 
-        student, teacher = (gather(encoded) for encoded in model.encoded(batch.images))
-        queries, keys = model.heads(student, teacher)
+        queries, keys = model.heads(*(gather(found) for found in model.encoded(batch.images)))
         found = relations(batch.records.map(gather), self.slide)
         return info_nce(queries, keys, found, self.slide.temperature), shares(found)
 
     def after_step(self, model: Any, step: int) -> None:
         from baselines.pretraining.heads import momentum
 
-        model.update_teacher(momentum(step, self.optimization.steps, self.slide.momentum))
+        if self.slide.momentum is not None:
+            model.update_teacher(momentum(step, self.optimization.steps, self.slide.momentum))
 
     def exported(self, model: Any) -> dict[str, Tensor]:
-        """The student's encoder: the teacher is a slower copy of it."""
+        """The student's encoder: a teacher is a slower copy of it."""
         return dict(model.encoder.state_dict())
 
 

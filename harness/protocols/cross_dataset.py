@@ -10,17 +10,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from ..contamination import plain
 from ..sample import Dataset
 from .agreement import agreement_rows, join
 from .base import EVERY_OTHER, Inputs, Measure, Need, Protocol, Skip, word
-from .folds import Linear, linear, out_of_fold, predict_each
-from .heads import ALPHAS, best_alpha
+from .folds import head_of_all, predict_each
 from .intervals import few_contents
 from .outcomes import Usable, finite, usable
-from .ridge import SharedRidge
 from .rows import vary
 
 _METRICS = ("srcc", "plcc", "plcc_logistic")
@@ -43,7 +39,7 @@ def _evaluate(inputs: Inputs) -> list[Measure]:
         if need.dataset is not None
     }
     why = _impossible(train)
-    head = None if why else _head(train)
+    head = None if why else head_of_all(train.values, train.labels, train.contents)
     rows = []
     about = f"fitted on {len(train.samples)} of {train.n_expected}" if train.n_failed else None
     few = few_contents(len(set(train.contents.tolist())))
@@ -95,15 +91,6 @@ def _shared(one: Dataset, other: Dataset) -> tuple[str, ...]:
     contents = [{s.content for s in dataset.samples} for dataset in (one, other)]
     both = names[0] & names[1] and contents[0] & contents[1]
     return ("shared contents",) if both else ()
-
-
-def _head(train: Usable) -> Linear:
-    ridge, everything = (
-        SharedRidge(train.values, train.labels, ALPHAS),
-        np.arange(len(train.samples)),
-    )
-    predictions = out_of_fold(ridge.path, train.values, train.contents, everything)
-    return linear(ridge.path(everything), best_alpha(predictions, train.labels))
 
 
 def _impossible(train: Usable) -> str | None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .heads import ALPHAS, predict_views
-from .ridge import RidgePath
+from .heads import ALPHAS, best_alpha, predict_views
+from .ridge import RidgePath, SharedRidge
 from .rows import Features, Rows, chunks
 from .splits import shuffled
 
@@ -51,6 +51,13 @@ def linear(path: RidgePath, choice: int) -> Linear:
     coefficients = path.coefficients[choice]
     intercept = path.label_mean - float(coefficients @ path.feature_means)
     return Linear(float(path.alphas[choice]), coefficients, intercept)
+
+
+def head_of_all(values: Features, labels: np.ndarray, contents: np.ndarray) -> Linear:
+    """Fitted on all of ``values [n, V, D]``; alpha by cross-validation over contents (SRCC)."""
+    ridge, everything = SharedRidge(values, labels, ALPHAS), np.arange(len(labels))
+    predictions = out_of_fold(ridge.path, values, contents, everything)
+    return linear(ridge.path(everything), best_alpha(predictions, labels))
 
 
 def predict_each(values: Features, heads: Sequence[Linear]) -> np.ndarray:

@@ -252,12 +252,20 @@ def photographs(folder, n, seed):
 
 
 def test_a_photograph_to_train_and_to_test_on_is_refused(tmp_path):
-    photographs(tmp_path / "train", 2, 0)
-    with pytest.raises(ValueError, match="p0 of both is trained on"):
+    train, test = tmp_path / "train", tmp_path / "test"
+    photographs(train, 3, 0)
+    photographs(test, 2, 1)
+    with Image.open(train / "p1.png") as image:  # other bytes at another size
+        image.resize((100, 80)).save(test / "again.jpg", quality=50)
+    out, written = tmp_path / "out", tmp_path / "report"
+    with pytest.raises(
+        ValueError, match=r"p1\.png is trained on but looks like again\.jpg of test"
+    ):
         run.main(
-            ["--photos", str(tmp_path / "train"), "--test", f"both={tmp_path / 'train'}",
-             "--out", str(tmp_path / "out"), "--report", str(tmp_path / "report")]
+            ["--photos", str(train), "--test", f"mine={test}", "--out", str(out),
+             "--report", str(written)]
         )  # fmt: skip
+    assert not out.exists()
 
 
 @pytest.mark.slow

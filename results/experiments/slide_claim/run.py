@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the package 
 import pandas as pd
 from slide_claim import anchors, arms, combine, contents, measure, report
 
-from harness.file_hashes import file_sha256
+from baselines.pretraining.apart import Apart
+from baselines.pretraining.photos import Photos
 from harness.model import Model
 from harness.registry import load_model
-from probes.contents import folder
 
 HERE = Path(__file__).resolve().parent
 PAIRS = (
@@ -90,12 +90,11 @@ def _left_out(
 
 
 def _refuse_shared(photos: Path, tests: dict[str, Path]) -> None:
-    """Raise ValueError for a test photograph that is among those to train on, by its bytes."""
-    trained = {file_sha256(content.path): content.id for content in folder(photos)}
-    for test, root in tests.items():
-        for content in folder(root):
-            if (name := trained.get(file_sha256(content.path))) is not None:
-                raise ValueError(f"{content.id} of {test} is trained on, as {name} of {photos}")
+    """Raise ValueError for a photograph to train on that looks like one to test on."""
+    alike = Photos(photos, memory=0, apart=Apart.from_folders(tests.values())).left_out
+    if alike:
+        name, reason = next(iter(alike.items()))
+        raise ValueError(f"{photos / name} is trained on but {reason}: remove one of them")
 
 
 def _parser() -> argparse.ArgumentParser:

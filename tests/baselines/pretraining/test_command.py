@@ -4,38 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from baselines.pretraining import checkpoint
-from baselines.pretraining.command import pretrain
 from baselines.pretraining.log import read
-from harness import registry
 from harness.model import Unavailable
-from harness.registry import Entry, UnknownName
-from tests.baselines.pretraining.toy import ROOT, photographs
+from harness.registry import UnknownName
+from tests.baselines.pretraining.toy import ROOT, command, photographs
 
 
 @pytest.fixture
 def invoke(monkeypatch):
-    """Run the command; "toy" is registered."""
-    target = "tests.baselines.pretraining.toy:toy"
-    point = EntryPoint("toy", target, "iqa_eval.recipes")
-    known = {"toy": Entry("toy", target, "tests", point)}
-    real = registry.entries
-    monkeypatch.setattr(
-        registry, "entries", lambda group: known if group == "recipes" else real(group)
-    )
-    app = typer.Typer()
-    app.command("pretrain")(pretrain)
-
-    def run(*arguments: object):
-        return CliRunner().invoke(app, [str(a) for a in arguments])
-
-    return run
+    return command(monkeypatch)
 
 
 def test_a_run_from_the_command_line(invoke, tmp_path):

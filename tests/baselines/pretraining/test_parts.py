@@ -235,13 +235,13 @@ def test_a_checkpoint_comes_back_with_its_config(tmp_path):
 def test_half_precision_is_of_floats(tmp_path):
     path = tmp_path / "model.safetensors"
     tensors = {"w": torch.randn(100, 100), "n": torch.tensor(70000)}
-    checkpoint.write(path, tensors, {}, half=True)
+    checkpoint.write(path, tensors, {}, half=tensors)
     found, _ = checkpoint.read(path)
     assert torch.equal(found["w"], tensors["w"].half())
     assert torch.equal(found["n"], tensors["n"])
     assert path.stat().st_size < 20_300
     with pytest.raises(ValueError, match="w holds a value that half precision cannot"):
-        checkpoint.write(path, {"w": torch.tensor([1e6])}, {}, half=True)
+        checkpoint.write(path, {"w": torch.tensor([1e6])}, {}, half=["w"])
     with pytest.raises(ValueError, match="Out of range float"):
         checkpoint.write(path, tensors, {"a": math.inf})
     assert torch.equal(checkpoint.read(path)[0]["w"], found["w"])

@@ -11,8 +11,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,26 @@ def photographs(folder: Path) -> Path:
         coarse = rng.integers(0, 256, (4 + i, 5 + i, 3), dtype=np.uint8)
         Image.fromarray(coarse).resize((40, 32), Resampling.BICUBIC).save(folder / f"{i}.png")
     return folder
+
+
+def command(monkeypatch: Any) -> Callable[..., Any]:
+    """``iqa-eval pretrain`` as a function of its arguments; "toy" is registered."""
+    import typer
+    from typer.testing import CliRunner
+
+    from baselines.pretraining import command
+    from harness import registry
+
+    target = "tests.baselines.pretraining.toy:toy"
+    point = EntryPoint("toy", target, "iqa_eval.recipes")
+    known = {"toy": registry.Entry("toy", target, "tests", point)}
+    real = registry.entries
+    monkeypatch.setattr(
+        registry, "entries", lambda group: known if group == "recipes" else real(group)
+    )
+    app = typer.Typer()
+    app.command("pretrain")(command.pretrain)
+    return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])
 
 
 def started(recipe: Toy, photos: Path, out: Path) -> subprocess.Popen[bytes]:

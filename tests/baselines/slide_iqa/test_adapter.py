@@ -48,7 +48,7 @@ def made(tmp_path: Path) -> Made:
         if head:
             tensors |= {"head.weight": torch.randn(WIDTH), "head.bias": torch.tensor(0.3)}
         path = tmp_path / "checkpoint.safetensors"
-        checkpoint.write(path, tensors, {**CONFIG, **changes}, half=half)
+        checkpoint.write(path, tensors, {**CONFIG, **changes}, half=tensors if half else ())
         return path, model.encoder.eval()
 
     return make

@@ -54,10 +54,10 @@ def test_the_small_preset_is_the_spec() -> None:
     assert (small.positive_severity, small.negative_severity, small.temperature) == (0, 2, 0.2)
     assert (small.pristine_share, small.full_frame_share) == (0.05, 0.35)
     assert (small.regions, small.areas) == ((0.5, 0.35, 0.15), (0.03, 0.6))
-    assert (sum(small.type_sets), small.area_bins, small.same_image_share) == (12, 3, 0.5)
+    assert (small.type_sets, small.area_bins, small.same_image_share) == ((8, 4, 4), 3, 0.5)
     net = small.backbone
     assert (net.stem, net.mscn, net.image_size, net.depth, net.width, net.heads) == (
-        *("conv", True, 112, 6, 192, 3),
+        *("conv", True, 112, 4, 192, 3),
     )
     assert small.optimization.batch == 128
     assert small.curriculum[0] == (0, 3)

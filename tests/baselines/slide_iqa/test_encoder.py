@@ -35,10 +35,19 @@ def test_coefficients_are_those_of_the_reference_inside_the_border() -> None:
     np.testing.assert_allclose(found[inside], wanted[inside], atol=2e-3)
 
 
+def test_chroma_is_seen_where_the_luma_is_flat() -> None:
+    image = torch.full((3, 32, 32), 0.5)
+    image[2, :, 16:] += 0.2  # bluer on the right ...
+    image[0, :, 16:] -= 0.2 * 0.114 / 0.299  # ... and less red, so that the luma stays
+    luma, blue, red, contrast = mscn_channels(image[None])[0]
+    assert torch.stack([luma.abs(), contrast]).max() < 0.01
+    assert torch.stack([blue[:, 16], -blue[:, 15], -red[:, 16], red[:, 15]]).min() > 0.5
+
+
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 def test_channels_of_a_flat_image_are_finite_and_nearly_zero(value: float) -> None:
     found = mscn_channels(torch.full((1, 3, 16, 16), value))
-    assert found.shape == (1, 2, 16, 16)
+    assert found.shape == (1, 4, 16, 16)
     assert found.abs().max() < 0.05
 
 

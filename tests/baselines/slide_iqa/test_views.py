@@ -291,21 +291,20 @@ def test_pairs_share_types_severities_and_nearly_their_areas(plans: list[Plan]) 
 
 
 def test_the_curriculum_goes_by_progress() -> None:
-    for progress, least in ((0.0, 3), (0.69, 3), (0.7, 1), (1.0, 1)):
+    for progress, least in ((0.0, 3), (0.49, 3), (0.5, 2), (0.75, 1), (1.0, 1)):
         plans = compose(SMALL, 256, 9, np.random.default_rng(0), progress)
         found = {region.severity for plan in plans for region in plan.regions}
         assert found == {float(severity) for severity in range(least, 6)}
 
 
-@pytest.mark.parametrize("progress", [0.0, 1.0])
 def test_a_tenth_of_the_pairs_is_excluded_and_most_planned_pairs_attract(
-    progress: float, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Records do not depend on what the damage does.
     monkeypatch.setattr(render, "degrade_batch", lambda images, *_: images)
     found, planned, same = [], [], []
-    for seed in range(5):
-        records = made(SMALL, seed, progress=progress).records
+    for seed in range(12):
+        records = made(SMALL, seed, progress=seed / 12).records
         kinds = relations(records, SMALL)
         found.append(shares(kinds))
         planned.append((kinds[::2, 1::2].diagonal() == POSITIVE).float().mean())

@@ -1,0 +1,106 @@
+"""A checkpoint made ready for others: half precision, a head that scores, and what made it.
+
+    python -m baselines.slide_iqa.ship OUT/checkpoint.safetensors mine.safetensors \\
+        --photos NAME --license TEXT --labels demo
+
+The head is ridge regression on the labels of a dataset, without the images of damage that is held
+out of all training; alpha is chosen by cross-validation over contents.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from harness.model import Role, TrainedOn
+from harness.sample import Dataset
+
+
+def ship(
+    checkpoint: Path, out: Path, labels: Dataset, photos: TrainedOn, license: str, note: str = ""
+) -> None:
+    """Write ``checkpoint`` of ``iqa-eval pretrain slide-iqa`` to ``out``, with a head.
+
+    ``labels``: what the head is fitted on. ``photos``: what the encoder was trained on;
+    ``license``: of the weights; ``note``: e.g. the hardware and the time. Raises ValueError for
+    a checkpoint that cannot be read, and for a dataset that no head can be fitted on.
+    """
+    import torch
+
+    from baselines.pretraining import checkpoint as checkpoints
+    from harness.fit_head import fit_head
+
+    from .adapter import load
+
+    tensors, kept = checkpoints.read(checkpoint)
+    encoder = {name: value for name, value in tensors.items() if not name.startswith("head.")}
+    role: Role = "pseudo" if labels.label_kind == "pseudo" else "labels"
+    about = {
+        "trained_on": [asdict(photos), asdict(TrainedOn(labels.name, "all", role, "head"))],
+        "license": license,
+        "source": _source(kept, labels, note),
+    }
+    # The head is fitted on what half precision makes of the images.
+    checkpoints.write(out, encoder, {**kept, "about": about}, half=encoder)
+    head = fit_head(load(weights=str(out)), trained_types_of(labels))
+    read = {
+        "head.weight": torch.from_numpy(head.coefficients).float(),
+        "head.bias": torch.tensor([head.intercept]),
+    }
+    checkpoints.write(out, {**encoder, **read}, {**kept, "about": about}, half=encoder)
+
+
+def trained_types_of(dataset: Dataset) -> Dataset:
+    """Without the images of damage that is held out of all training."""
+    from probes.degradations import HELD_OUT
+
+    samples = tuple(
+        sample
+        for sample in dataset.samples
+        if {damage.type for damage in sample.damages}.isdisjoint(HELD_OUT)
+    )
+    return replace(dataset, name=f"{dataset.name}-trained-types", samples=samples)
+
+
+def _source(kept: Mapping[str, Any], labels: Dataset, note: str) -> str:
+    plan, slide = kept["optimization"], kept["config"]
+    kind = "pseudo-labels" if labels.label_kind == "pseudo" else "labels"
+    told = (
+        f"iqa-eval pretrain slide-iqa: {kept['step']} steps of {plan['batch']} views of "
+        f"{slide['backbone']['image_size']} pixels, seed {plan['seed']}, {plan['precision']}; "
+        f"head: ridge on the {kind} of {labels.name}, held-out types left out"
+    )
+    return f"{told}; {note}" if note else told
+
+
+def main(argv: list[str] | None = None) -> None:
+    from harness.datasets import load_dataset
+
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("checkpoint", type=Path, help="of iqa-eval pretrain slide-iqa")
+    add("out", type=Path, help="the file to write")
+    add("--photos", required=True, help="name of the photographs that it was trained on")
+    add("--split", default="all", help="the part of them (default: %(default)s)")
+    add("--license", required=True, help="of the weights")
+    add("--labels", default="demo", help="dataset to fit the head on (default: %(default)s)")
+    add("--root", help="folder of that dataset")
+    add("--note", default="", help="more to tell, e.g. the hardware and the time")
+    given = parser.parse_args(argv)
+    labels = load_dataset(given.labels, root=given.root)
+    ship(
+        given.checkpoint, given.out, labels,
+        TrainedOn(given.photos, given.split), given.license, given.note,
+    )  # fmt: skip
+    print(f"written: {given.out} ({given.out.stat().st_size / 2**20:.1f} MiB)")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (ValueError, OSError, LookupError) as error:
+        sys.exit(f"ship: {error}")
