@@ -67,15 +67,16 @@ def train(
             step += 1
             bar.update(plan.batch)
             stop = in_any(fabric, asked())
-            took = time.perf_counter() - began
-            pending.append({**numbers, SECONDS: took, WAITED: waited})
-            seconds += took
+            pending.append({**numbers, SECONDS: time.perf_counter() - began, WAITED: waited})
             logs = step % plan.log_every == 0 or step == plan.steps
             saves = step % plan.save_every == 0 or step == plan.steps or stop
             if logs or saves:
                 pending = [{name: float(v) for name, v in row.items()} for row in pending]
+                # Reading them has waited for the device.
+                pending[-1][SECONDS] = time.perf_counter() - began
                 if not all(math.isfinite(v) for row in pending for v in row.values()):
                     return Ended(step, _not_finite(step, pending))
+            seconds += pending[-1][SECONDS]
             if logs:
                 if books is not None:
                     bar.set_postfix_str(books.log(step, pending))
