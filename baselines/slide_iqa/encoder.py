@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING
 
 import torch
 from timm.data import resolve_model_data_config
-from timm.layers import HybridEmbed, ScaledStdConv2d
+from timm.layers import HybridEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from ..loading import only_what_is_here
+from ..mscn import CHANNELS, GAIN, mscn_channels
+from ..standardized import convolution
 from ..timm_encoder import create
-from .mscn import CHANNELS, mscn_channels
 
 if TYPE_CHECKING:
     from .config import Backbone
 
 # A stem of four convolutions halves the sides four times.
 _CONV_STRIDE = 16
-# The traces of damage in MSCN channels are weak beside the contents that RGB shows.
-_MSCN_GAIN = 5.0
-# Keeps the variance of a unit normal through a GELU.
-_GELU_GAIN = 1.7015
 
 
 class Encoder(nn.Module):
@@ -59,7 +56,7 @@ class Encoder(nn.Module):
         """What the ViT reads: normalized RGB and, if asked, MSCN, ``[B, 3 or 7, H, W]``."""
         channels = (images - self.mean) / self.std
         if self.mscn:
-            channels = torch.cat([channels, _MSCN_GAIN * mscn_channels(images)], 1)
+            channels = torch.cat([channels, GAIN * mscn_channels(images)], 1)
         # Convolutions on a CPU are twice as fast so.
         return channels.contiguous(memory_format=torch.channels_last)
 
@@ -93,17 +90,11 @@ def _from_scratch(config: Backbone) -> VisionTransformer:
 
 
 def _stem(channels: int, width: int) -> nn.Sequential:
-    """Four convolutions of stride 2 (Xiao et al., Early Convolutions, NeurIPS 2021).
-
-    Their weights are standardized (Brock et al., NFNets, ICML 2021): filters of zero mean see
-    damage before contents. Norms of a batch would differ between processes, those of an image
-    hide its noise.
-    """
+    """Four convolutions of stride 2 (Xiao et al., Early Convolutions, NeurIPS 2021)."""
     widths = (channels, width // 4, width // 2, width, width)
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
-        convolution = ScaledStdConv2d(before, after, 3, stride=2, padding=1, gamma=_GELU_GAIN)
-        layers += [convolution, nn.GELU()]
+        layers += [convolution(before, after, stride=2), nn.GELU()]
     return nn.Sequential(*layers[:-1])
 
 

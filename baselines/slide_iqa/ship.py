@@ -67,12 +67,17 @@ def trained_types_of(dataset: Dataset) -> Dataset:
 
 
 def _source(kept: Mapping[str, Any], labels: Dataset, note: str) -> str:
+    from probes.degradations import TYPES
+    from probes.masks import SHAPES
+
     plan, slide = kept["optimization"], kept["config"]
+    held_out = [name for name in TYPES if name not in slide["types"]]
+    held_out += [shape for shape in SHAPES if shape not in slide["shapes"]]
     kind = "pseudo-labels" if labels.label_kind == "pseudo" else "labels"
     told = (
         f"iqa-eval pretrain slide-iqa: {kept['step']} steps of {plan['batch']} views of "
         f"{slide['backbone']['image_size']} pixels, seed {plan['seed']}, {plan['precision']}; "
-        f"head: ridge on the {kind} of {labels.name}, held-out types left out"
+        f"head: ridge on the {kind} of {labels.name}; never seen: {', '.join(held_out)}"
     )
     return f"{told}; {note}" if note else told
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from baselines.pretraining.crops import Images, square
 
 from .composition import Plan, compose, side
 from .config import SlideConfig
@@ -16,14 +16,6 @@ from .records import Records
 from .render import damaged, opacities
 
 _TRIES = 16  # pairs of crops, of which the first that agrees is taken
-
-
-class Images(Protocol):
-    """Photographs by number, ``uint8 [3, H, W]`` of any size."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, number: int, /) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -56,7 +48,7 @@ def make_views(
     plans = compose(config, views, len(photos), drawn, progress)
     masks = [opacities(plan, side(config, plan)) for plan in plans]
     corners = [_corners(mask, plan, config, cut) for mask, plan in zip(masks, plans, strict=True)]
-    sources = [_window(photos[plan.photo], side(config, plan), cut) for plan in plans]
+    sources = [square(photos[plan.photo], side(config, plan), cut) for plan in plans]
     finished = _damaged(sources, plans, masks, device, noise)
     size = config.crop
     cuts = zip(finished, corners, strict=True)
@@ -86,17 +78,6 @@ def _damaged(
             for i, image in zip(members, done, strict=True):
                 finished[i] = image
     return finished
-
-
-def _window(photo: Tensor, side: int, rng: np.random.Generator) -> Tensor:
-    """A square of a photograph, ``uint8 [3, side, side]``."""
-    shorter = min(photo.shape[1:])
-    if shorter < side:
-        sizes = [max(side, round(n * side / shorter)) for n in photo.shape[1:]]
-        enlarged = F.interpolate(photo[None].float(), sizes, mode="bicubic", antialias=True)
-        photo = enlarged[0].round().clamp(0, 255).byte()
-    y, x = (int(rng.integers(n - side + 1)) for n in photo.shape[1:])
-    return photo[:, y : y + side, x : x + side]
 
 
 def _corners(

@@ -12,10 +12,10 @@ import torch
 from skimage.data import astronaut
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
+from baselines.mscn import mscn_channels
 from baselines.nss import luminance, mscn
 from baselines.slide_iqa.config import PRESETS, Backbone
 from baselines.slide_iqa.encoder import Encoder, pooled
-from baselines.slide_iqa.mscn import mscn_channels
 from harness.model import Unavailable
 
 BACKBONE = PRESETS["smoke"].backbone
