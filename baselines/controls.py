@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.model import Family, Images, Model, ModelCard, Weights
@@ -12,6 +13,10 @@ from .nss import LUMA
 
 if TYPE_CHECKING:
     import torch
+
+
+# Pixels; fixed beforehand, and fitted to no image.
+SMOOTHING = 4.0
 
 
 def _card(name: str, summary: str, **more: Any) -> ModelCard:
@@ -55,6 +60,30 @@ class Luminance:
         return torch.stack([weights @ image.double().mean((1, 2)) for image in images])
 
 
+class AbsDiff:
+    """Where an image differs from its reference at all: |t − r|, smoothed, of no type."""
+
+    def __init__(self) -> None:
+        summary = f"smoothed |t - r|: mean over RGB, Gaussian of {SMOOTHING:g} px"
+        fields = {"coverage": "the whole image", "map_channels": ("difference",)}
+        self.card = replace(_card("abs-diff", summary, requires=("scipy",), **fields), mode="FR")
+
+    def distortion_map(self, images: Images, references: Images) -> list[torch.Tensor]:
+        """``float32 [1, H, W]`` in [0.5, 1] each; ValueError where the sizes differ."""
+        import torch
+        from scipy.ndimage import gaussian_filter
+
+        maps = []
+        for image, reference in zip(images, references, strict=True):
+            if image.shape != reference.shape:
+                sizes = " and ".join(f"{i.shape[2]} × {i.shape[1]}" for i in (image, reference))
+                raise ValueError(f"control:abs-diff compares images of one size, not {sizes}")
+            change = (image.float() - reference.float()).abs().mean(0) / 255
+            smooth = gaussian_filter(change.numpy(), SMOOTHING, mode="nearest").clip(0, 1)
+            maps.append(torch.from_numpy(0.5 + 0.5 * smooth)[None])
+        return maps
+
+
 def untrained_vit(*, seed: int = 0, device: str = "cpu") -> Model:
     """A ViT-Tiny/16 as ``timm:vit_tiny_patch16_224`` would be, with random weights of ``seed``."""
     from .timm_encoder import TimmEncoder, create, max_pixels
@@ -92,6 +121,7 @@ def _randomize(net: torch.nn.Module, seed: int) -> None:
 
 
 _CONTROLS: dict[str, tuple[Callable[..., Model], tuple[str, ...]]] = {
+    "abs-diff": (AbsDiff, ()),
     "constant": (Constant, ()),
     "luminance": (Luminance, ()),
     "untrained-vit": (untrained_vit, ("device", "seed")),
@@ -107,4 +137,6 @@ def load(name: str, **options: Any) -> Model:
     return make(**options)
 
 
-FAMILY = Family(load, "yardsticks: constant, luminance, an untrained network", tuple(_CONTROLS))
+FAMILY = Family(
+    load, "yardsticks: constant, luminance, |t - r|, an untrained network", tuple(_CONTROLS)
+)

@@ -53,7 +53,7 @@ def card_lines(
     if found.summary:
         yield from textwrap.wrap(found.summary, WIDTH)
     yield ""
-    for title, lines in _facts(found, offered, takes):
+    for title, lines in card_facts(found, offered, takes):
         for i, line in enumerate(lines):
             pad = " " * TITLES
             start = f"{title:<{TITLES}}" if i == 0 else pad
@@ -67,8 +67,8 @@ def card_lines(
             )
 
 
-def _facts(
-    found: ModelCard, offered: Sequence[str] | None, takes: Sequence[str]
+def card_facts(
+    found: ModelCard, offered: Sequence[str] | None = None, takes: Sequence[str] = ()
 ) -> Iterator[tuple[str, list[str]]]:
     """Titles, each with the lines beside it, of which there is at least one."""
     yield "mode", [found.mode]

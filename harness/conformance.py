@@ -137,7 +137,15 @@ def _card(card: ModelCard) -> str | None:
     if card.mode not in ("NR", "FR", "PAIR"):
         return f"mode is {card.mode!r}; it must be NR, FR or PAIR"
     canonical_json(dict(card.options or {}))
-    return None
+    return _channel_types(card)
+
+
+def _channel_types(card: ModelCard) -> str | None:
+    types = [type for _, type, _ in card.channel_types]
+    if len(set(types)) < len(types):
+        return "channel_types gives one type to two channels"
+    wrong = [e for e in card.channel_types if e[0] not in card.map_channels or abs(e[2]) != 1]
+    return f"channel_types: {wrong[0]} is no channel of the map with +1 or -1" if wrong else None
 
 
 def _some(model: Model) -> str | None:

@@ -79,6 +79,8 @@ class ModelCard:
     loaded with, as far as it changes values: ``load_model`` fills in the keyword arguments
     where an adapter leaves None; one that takes a file names its hash, not its path.
     ``coverage`` says in words what the model sees of an image, "" where that is not certain.
+    ``channel_types`` says which damage each channel of a distortion map is about: (channel, type,
+    sign), where more of the type raises the channel (+1) or lowers it (-1).
     """
 
     name: str
@@ -98,6 +100,7 @@ class ModelCard:
     deterministic: bool = True
     control: bool = False  # a yardstick (constant, untrained …): shown, never ranked
     map_channels: tuple[str, ...] = ()
+    channel_types: tuple[tuple[str, str, int], ...] = ()
     max_pixels: int = 100_000_000
     options: Mapping[str, Any] | None = None
 

@@ -69,7 +69,7 @@ def _reduce(
                 f"{operation} returned {len(channels)} channels; "
                 f"the card names {len(model.card.map_channels)}"
             )
-        statistics = REDUCERS[reducer or ""].reduce(channels, sample.source.alpha())
+        statistics = REDUCERS[reducer or ""].of(channels, sample)
         rows.append(np.asarray(statistics, np.float64).ravel())
     return torch.from_numpy(np.stack(rows))
 

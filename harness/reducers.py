@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from .sample import Damage, Layered, Sample
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,34 @@ class Reducer:
     statistics: tuple[str, ...]
     reduce: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
     requires: tuple[str, ...] = ()  # libraries whose version changes the statistics
+
+    def of(self, maps: np.ndarray, sample: Sample) -> np.ndarray:
+        """The statistics of ``maps`` of ``sample``, under the union of the masks of its damages."""
+        return self.reduce(maps, sample.source.alpha())
+
+
+Masked = Sequence[tuple[Damage, np.ndarray]]  # damages in their order, with opacity [H, W]
+
+
+@dataclass(frozen=True)
+class DamageReducer:
+    """As Reducer, but one that sees each damage by itself: its type, severity and own mask.
+
+    ``reduce(maps [C, h, w], masked or None) → float64 [rows, len(statistics)]``, with None where
+    the source does not tell its damages apart.
+    """
+
+    name: str
+    statistics: tuple[str, ...]
+    reduce: Callable[[np.ndarray, Masked | None], np.ndarray]
+    requires: tuple[str, ...] = ()
+
+    def of(self, maps: np.ndarray, sample: Sample) -> np.ndarray:
+        """The statistics of ``maps`` of ``sample``, under the mask of each of its damages."""
+        source = sample.source
+        if not isinstance(source, Layered):
+            return self.reduce(maps, None)
+        return self.reduce(maps, tuple(zip(sample.damages, source.alphas(), strict=True)))
 
 
 def _mask_stats(maps: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
@@ -59,17 +89,17 @@ MASK_STATS = Reducer(
 )
 
 
-class _Reducers(dict[str, Reducer]):
+class _Reducers(dict[str, Reducer | DamageReducer]):
     """By name; one of a package is looked up when it is asked for.
 
     ``name@version`` is then what the entry point ``name`` of the group ``iqa_eval.reducers``
     stands for. Raises UnknownName, BrokenPlugin, or ValueError for another version.
     """
 
-    def __missing__(self, name: str) -> Reducer:
+    def __missing__(self, name: str) -> Reducer | DamageReducer:
         from .registry import find
 
-        found: Reducer = find("reducers", name.partition("@")[0]).load()
+        found: Reducer | DamageReducer = find("reducers", name.partition("@")[0]).load()
         if found.name != name:
             raise ValueError(f"there is no reducer {name!r} here, but {found.name!r}")
         return self.setdefault(name, found)

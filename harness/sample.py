@@ -41,6 +41,14 @@ class Source(Protocol):
         """Where the image is damaged, ``float32 [H, W]`` in [0, 1]; None if that is unknown."""
 
 
+@runtime_checkable
+class Layered(Source, Protocol):
+    """A source that tells its damages apart, all of which its fingerprint covers."""
+
+    def alphas(self) -> tuple[np.ndarray, ...]:
+        """Where each damage of the sample is, in their order: ``float32 [H, W]`` in [0, 1]."""
+
+
 @dataclass(frozen=True)
 class FileSource:
     """An image file."""

@@ -71,7 +71,7 @@ _CHANCES = {"share": "mask_share", "pointing_chance": "pointing_chance"}  # of e
 
 
 def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
-    if not _probes(dataset):
+    if not partial_probes(dataset):
         return Skip("needs a probe set: no visible damage here covers only a part of the image")
     offered = [need for need in _READINGS if need.operation in operations]
     if needs := tuple(n for n in offered if n.operation not in PAIR_OPERATIONS or dataset.pairs):
@@ -81,7 +81,7 @@ def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | S
     return Skip("gives no map (sliding:NAME makes one of any model that scores)")
 
 
-def _probes(dataset: Dataset) -> list[Sample]:
+def partial_probes(dataset: Dataset) -> list[Sample]:
     """Damage to a part of the image, of the plain ladder and not known to be invisible."""
     return [
         s
@@ -95,7 +95,7 @@ def _probes(dataset: Dataset) -> list[Sample]:
 
 
 def _evaluate(inputs: Inputs) -> list[Measure]:
-    probes = _probes(inputs.dataset)
+    probes = partial_probes(inputs.dataset)
     rows: list[Measure] = []
     read = [need for need in _READINGS if need in inputs.outputs]
     for need in read:

@@ -83,10 +83,15 @@ class Recipe:
         """Where any damage is, ``float32 [H, W]``; zero everywhere without damage."""
         height, width = pristine(self.content).shape[1:]
         cover = np.zeros((height, width), np.float32)
-        for damage in self.damages:
-            mask = alpha_of(self.content, damage)
-            cover = np.maximum(cover, 1.0 if mask is None else mask)
+        for mask in self.alphas():
+            cover = np.maximum(cover, mask)
         return cover
+
+    def alphas(self) -> tuple[np.ndarray, ...]:
+        """Where each damage is, ``float32 [H, W]``, to be read only."""
+        shape = pristine(self.content).shape[1:]
+        masks = (alpha_of(self.content, damage) for damage in self.damages)
+        return tuple(np.ones(shape, np.float32) if mask is None else mask for mask in masks)
 
 
 def mask_json(recipe: MaskRecipe) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from .photos import Photos
+    from .recipe import Recipe
 
 _SHOWN = 8  # photographs, at most, that are named because they are left out
 
@@ -24,6 +28,13 @@ def pretrain(
             help="Leave out what looks like a photograph below DIR; may be repeated.",
         ),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The checkpoint to begin with, where a recipe has one before it.",
+        ),
+    ] = None,
     preset: Annotated[str, typer.Option(help="One of the recipe's settings.")] = "small",
     steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images a step, of all processes.")] = None,
@@ -35,9 +46,7 @@ def pretrain(
     processes: Annotated[int, typer.Option(help="On this machine; a GPU each.")] = 1,
 ) -> None:
     """Pretrain an encoder. Stopped or killed, the same command goes on where it ended."""
-    from harness.registry import find
-
-    make = find("recipes", name).load()
+    make = _maker(name, start)
     given: dict[str, Any] = {"steps": steps, "batch": batch, "seed": seed, "precision": precision}
     recipe = make(preset, {key: value for key, value in given.items() if value is not None})
     _require_fabric()
@@ -50,6 +59,18 @@ def pretrain(
     _report(found)
     written = run(recipe, found, out, device, processes)
     typer.echo(f"the checkpoint: {written}")
+
+
+def _maker(name: str, start: Path | None) -> Callable[..., Recipe]:
+    """What makes the recipe of that name; it begins with ``start``, if that is given."""
+    from harness.registry import find
+
+    make = find("recipes", name).load()
+    if start is None:
+        return make
+    if "start" not in signature(make).parameters:
+        raise ValueError(f"{name} begins with no checkpoint: leave out --start")
+    return partial(make, start=start)
 
 
 def _require_fabric() -> None:

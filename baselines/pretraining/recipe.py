@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
 if TYPE_CHECKING:
     import torch
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     Gather = Callable[[Tensor], Tensor]
 
+Config = TypeVar("Config")
 Precision = Literal["32-true", "bf16-mixed"]
 
 
@@ -55,12 +57,21 @@ class Optimization:
             raise ValueError(f"precision is {self.precision!r}; it must be {known}")
 
 
+def of_preset(presets: Mapping[str, Config], preset: str, recipe: str) -> Config:
+    """The settings of that name. Raises ValueError for an unknown one, with the closest names."""
+    if preset not in presets:
+        close = ", ".join(get_close_matches(preset, presets, n=3, cutoff=0))
+        raise ValueError(f"{recipe} has no preset {preset!r}; closest: {close}")
+    return presets[preset]
+
+
 class Recipe(Protocol):
     """A pretraining. An entry point of the group ``iqa_eval.recipes`` names its maker:
 
     ``make(preset: str, overrides: Mapping[str, Any]) -> Recipe``, where ``overrides`` holds
-    those of steps, batch, seed and precision that were given. For several processes it must be
-    picklable.
+    those of steps, batch, seed and precision that were given. The maker of one that begins with
+    a checkpoint has a third parameter, ``start: Path | None = None``. For several processes the
+    recipe must be picklable.
     """
 
     @property

@@ -11,7 +11,7 @@ from baselines.pretraining import checkpoint
 from baselines.pretraining.log import read
 from harness.model import Unavailable
 from harness.registry import UnknownName
-from tests.baselines.pretraining.toy import ROOT, command, photographs
+from tests.baselines.pretraining.toy import ROOT, command, photographs, toy
 
 
 @pytest.fixture
@@ -49,6 +49,27 @@ def test_wrong_names_are_answered(invoke, tmp_path):
     empty = invoke("toy", "--preset", "tiny", *rest).exception
     assert isinstance(empty, FileNotFoundError)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_start_goes_to_the_recipe_that_takes_one(invoke, tmp_path, monkeypatch):
+    photos = photographs(tmp_path / "photos")
+    given = ("toy", "--photos", photos, "--preset", "tiny", "--steps", 1, "--device", "cpu")
+    file = tmp_path / "before.safetensors"
+    refused = invoke(*given, "--out", tmp_path / "out", "--start", file).exception
+    assert isinstance(refused, ValueError)
+    assert str(refused) == "toy begins with no checkpoint: leave out --start"
+    assert not (tmp_path / "out").exists()
+    started = []
+
+    def begun(preset, overrides, start=None):
+        started.append(start)
+        return toy(preset, overrides)
+
+    monkeypatch.setattr("tests.baselines.pretraining.toy.toy", begun)
+    for i, more in enumerate(((), ("--start", file))):
+        result = invoke(*given, "--out", tmp_path / f"out{i}", *more)
+        assert result.exit_code == 0, result.output
+    assert started == [None, file]
 
 
 def test_without_fabric_it_says_what_to_install(invoke, tmp_path, monkeypatch):

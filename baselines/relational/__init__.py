@@ -1,0 +1,1 @@
+"""Relational IQA: which of two versions of a picture has more of which damage, where."""

@@ -1,0 +1,161 @@
+"""What a model says of a pair, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..judging import PairScore, Verdict
+
+COUNTED = 0.05  # away from 0.5: less is taken for no difference
+_FAINT_SHARE = 0.01  # of the picture, at least, for a channel to be shown at once
+_FAINT_WEIGHT = 0.1  # of the strongest channel's weight, likewise
+_TOLD = 3  # clauses about one image
+# How channels that are not named after a damage are worded.
+_NOUNS = {"drop": "loss of quality", "any": "difference"}
+_PLACES = (
+    ("top left", "top", "top right"),
+    ("left", "in the center", "right"),
+    ("bottom left", "bottom", "bottom right"),
+)
+_ROWS = ("at the top", "across the middle", "at the bottom")
+_COLUMNS = ("on the left", "down the middle", "on the right")
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much of the picture, from 0 to 1, and where, in words."""
+
+    share: float
+    place: str
+
+    @property
+    def words(self) -> str:
+        """``12 % of the picture, mostly top left``."""
+        if self.share > 0.995:
+            return "the whole picture"
+        percent = "under 1" if self.share < 0.01 else f"{100 * self.share:.0f}"
+        return f"{percent}\N{NO-BREAK SPACE}% of the picture, {self.place}"
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One map, ``values [h, w]``: what of it the test image has more of, and the reference."""
+
+    index: int
+    name: str
+    values: np.ndarray
+    test: Extent
+    reference: Extent
+
+    @property
+    def noun(self) -> str:
+        return _NOUNS.get(self.name, " ".join(self.name.replace("-", " ").split("_")))
+
+    @property
+    def weight(self) -> float:
+        """Mean distance from 0.5."""
+        return float(np.abs(self.values - 0.5).mean())
+
+    @property
+    def sentences(self) -> str:
+        """``Test has more: 12 % of the picture, mostly top left.``"""
+        told = [
+            f"{who} has more: {extent.words}."
+            for who, extent in (("Test", self.test), ("Reference", self.reference))
+            if extent.share
+        ]
+        return " ".join(told) or f"Nowhere more than {COUNTED} away from 0.5."
+
+
+def channels(verdict: Verdict) -> tuple[list[Channel], list[Channel]]:
+    """Those that say something, strongest first, and the faint ones; of all faint, one counts."""
+    if verdict.maps is None:
+        return [], []
+    found = [
+        Channel(i, name, values, _extent(values - 0.5), _extent(0.5 - values))
+        for i, (name, values) in enumerate(
+            zip(verdict.card.map_channels, verdict.maps, strict=True)
+        )
+    ]
+    found.sort(key=lambda channel: -channel.weight)
+    least = _FAINT_WEIGHT * found[0].weight if found else 0
+    shown = [
+        channel
+        for channel in found
+        if channel.weight >= least and channel.test.share + channel.reference.share >= _FAINT_SHARE
+    ] or found[:1]
+    return shown, [channel for channel in found if channel not in shown]
+
+
+def summary(verdict: Verdict) -> list[str]:
+    """One sentence or two for the score, and as many for the maps."""
+    told = [] if verdict.score is None else list(_score_words(verdict.score))
+    if verdict.maps is not None:
+        told += _map_words(verdict, channels(verdict)[0])
+    return told
+
+
+def number(value: float) -> str:
+    """Three digits, with a minus sign and not a hyphen."""
+    return f"{value:.3g}".replace("-", "−")
+
+
+def _score_words(score: PairScore) -> Iterator[str]:
+    if not score.directed:
+        yield (
+            f"Likeness of the test image to the reference: {number(score.value)}; higher is "
+            f"closer, and a picture beside itself gets {number(score.same)}."
+        )
+        yield "This score does not say which of the two is better."
+        return
+    if score.value == 0:
+        yield "The two are judged equal: s = 0."
+    else:
+        word = "better" if score.value > 0 else "worse"
+        yield f"The test image is judged {word} than the reference: s = {number(score.value)}."
+    yield "Scores compare versions of one scene only."
+
+
+def _map_words(verdict: Verdict, shown: Sequence[Channel]) -> Iterator[str]:
+    sides = {
+        "The test image": [(c.noun, c.test) for c in shown if c.test.share],
+        "The reference": [(c.noun, c.reference) for c in shown if c.reference.share],
+    }
+    for who, found in sides.items():
+        found.sort(key=lambda one: -one[1].share)
+        told = [f"more {noun} in {extent.words}" for noun, extent in found[:_TOLD]]
+        if len(found) > _TOLD:
+            told.append(f"more in {len(found) - _TOLD} other maps")
+        if told:
+            yield f"{who} has {'; '.join(told)}."
+    if not any(sides.values()):
+        yield f"The maps see no difference: nowhere are they more than {COUNTED} away from 0.5."
+    elif not verdict.directed:
+        yield (
+            "These maps do not turn around when the two images are exchanged: the model takes "
+            "the reference for the undamaged one."
+        )
+
+
+def _extent(excess: np.ndarray) -> Extent:
+    """Of ``[h, w]``, where it is above COUNTED."""
+    mass = np.where(excess > COUNTED, excess, 0)
+    return Extent(float((mass > 0).mean()), _place(mass))
+
+
+def _place(mass: np.ndarray) -> str:
+    """Which third, or which ninth, of the picture holds most of ``mass [h, w]``."""
+    ninths = np.zeros((3, 3))
+    thirds = (np.int64(3 * (np.arange(n) + 0.5) / n) for n in mass.shape)
+    np.add.at(ninths, np.ix_(*thirds), mass)
+    ninths /= max(float(ninths.sum()), 1e-12)
+    row, column = divmod(int(ninths.argmax()), 3)
+    if ninths[row, column] >= 0.5:
+        return f"mostly {_PLACES[row][column]}"
+    for sums, words in ((ninths.sum(1), _ROWS), (ninths.sum(0), _COLUMNS)):
+        if sums.max() >= 2 / 3:
+            return f"mostly {words[int(sums.argmax())]}"
+    return "spread over it"
