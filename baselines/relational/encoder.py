@@ -95,7 +95,7 @@ class OfTimm(Encoder):
         self.strides = tuple(net.feature_info.reduction())
         windows = [max(w) for m in net.modules() if (w := getattr(m, "window_size", None))]
         self.multiple = self.strides[-1] * max(windows, default=1)
-        self._last = str(net.output_fmt) == "NHWC"
+        self._last = net.output_fmt == "NHWC"  # channels
 
     def forward(self, images: Tensor) -> list[Tensor]:
         found = self.net((images - self.mean) / self.std)
