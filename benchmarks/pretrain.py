@@ -36,11 +36,11 @@ from torch.nn.utils import clip_grad_norm_
 
 from baselines.loading import usable_device
 from baselines.pretraining.batches import generator
+from baselines.pretraining.contrast import info_nce
 from baselines.pretraining.loop import pretrain
 from baselines.pretraining.photos import Photos
 from baselines.pretraining.schedule import parameter_groups
 from baselines.slide_iqa import render, views
-from baselines.slide_iqa.loss import info_nce
 from baselines.slide_iqa.recipe import SlideRecipe, make
 from baselines.slide_iqa.relations import relations
 from probes.contents import embedded

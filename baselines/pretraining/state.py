@@ -48,7 +48,7 @@ def settings(recipe: Recipe, photos: Photos, processes: int) -> dict[str, Any]:
         "photos": photos.sha256,
         "processes": processes,
     }
-    if photos.apart_from:  # absent otherwise, so that runs begun without it go on
+    if photos.apart_from:
         found["apart"] = {"from": photos.apart_from, "left_out": photos.left_out}
     return json.loads(canonical_json(found))
 

@@ -45,9 +45,7 @@ def load(*, weights: str | None = None, device: str = "cpu") -> Mapped | Scored:
         raise Unavailable("no checkpoint is in the package", _COMMAND, CARD)
     from .reading import read
 
-    maps, scorer, card = read(path, CARD)
-    if weights is None:
-        card = replace(card, options={})
+    maps, scorer, card = read(path, CARD, given=weights is not None)
     if scorer is None:
         return Mapped(maps, card, device)
     return Scored(maps, card, device, scorer)

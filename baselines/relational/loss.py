@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from baselines.slide_iqa.loss import info_nce
-from baselines.slide_iqa.relations import EXCLUDED, NEGATIVE, POSITIVE
+from baselines.pretraining.contrast import EXCLUDED, NEGATIVE, POSITIVE, info_nce
 
 
 def weighted_mse(predicted: Tensor, targets: Tensor, beta: float, w_high: float) -> Tensor:

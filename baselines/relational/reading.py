@@ -10,16 +10,17 @@ from typing import Any, NamedTuple
 import torch
 
 from baselines.pretraining import checkpoint
-from harness.file_hashes import file_sha256
-from harness.model import ModelCard, TrainedOn, Weights
+from baselines.pretraining.card import told_by
+from harness.model import ModelCard
 
 from ..state_dict import in_one_line
 from .channels import CHANNELS
 from .config import Network, ScoreConfig
+from .maps_recipe import NAME as MAPS
 from .network import Maps
 from .score import Scorer
+from .score_recipe import NAME as SCORE
 
-MAPS, SCORE = "relational-maps", "relational-score"  # the recipes
 # Of a checkpoint with both; one of the first recipe holds the tensors of the maps as they are.
 MAPS_PREFIX, SCORER_PREFIX = "maps.", "scorer."
 
@@ -32,17 +33,17 @@ class Pretrained(NamedTuple):
     card: ModelCard
 
 
-def read(path: Path, card: ModelCard) -> Pretrained:
+def read(path: Path, card: ModelCard, *, given: bool = True) -> Pretrained:
     """The networks of the checkpoint at ``path``, and ``card`` with what it says of them.
 
-    Its "about" may tell "trained_on" (a list of all that TrainedOn takes), "license" and
-    "source". Raises ValueError, in one line, for what cannot be read or does not fit.
+    ``given``: the user has named it. Raises ValueError, in one line, for what cannot be read or
+    does not fit.
     """
     tensors, kept = checkpoint.read(path)
     if (recipe := kept.get("recipe")) not in (MAPS, SCORE):
         raise ValueError(f"checkpoint {path}: of the recipe {recipe!r}, not {MAPS} or {SCORE}")
     try:
-        config, about = kept["config"], kept.get("about", {})
+        config = kept["config"]
         maps_config = config["maps"] if recipe == SCORE else config
         channels = tuple(maps_config["channels"])
         with torch.random.fork_rng(devices=[]):  # first weights are drawn, and replaced
@@ -53,7 +54,14 @@ def read(path: Path, card: ModelCard) -> Pretrained:
         else:
             maps.load_state_dict(_floats(_below(tensors, MAPS_PREFIX)))
             scorer.load_state_dict(_floats(_below(tensors, SCORER_PREFIX)))
-        told = _told(card, path, channels, about)
+        about = [(c, name, sign) for c in channels for name, sign in CHANNELS[c].items()]
+        told = replace(
+            told_by(path, kept, card, given=given),
+            trained_degradations=tuple(name for _, name, _ in about),
+            trained_masks=("perlin",),
+            map_channels=channels,
+            channel_types=tuple(about),
+        )
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise ValueError(f"checkpoint {path}: does not fit: {in_one_line(error)}") from None
     return Pretrained(maps.to(memory_format=torch.channels_last), scorer, told)
@@ -75,23 +83,3 @@ def _below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.
 
 def _floats(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: tensor.float() for name, tensor in tensors.items()}
-
-
-def _told(
-    card: ModelCard, path: Path, channels: tuple[str, ...], about: Mapping[str, Any]
-) -> ModelCard:
-    """The card with what the checkpoint says of its training."""
-    sha256 = file_sha256(path)
-    trained_on = about.get("trained_on")
-    weights = Weights(
-        path.name, sha256, about.get("source", ""), about.get("license", "not stated")
-    )
-    return replace(
-        card,
-        weights=(weights,),
-        trained_on=None if trained_on is None else tuple(TrainedOn(**each) for each in trained_on),
-        trained_degradations=tuple(name for each in channels for name in CHANNELS[each]),
-        trained_masks=("perlin",),
-        map_channels=channels,
-        options={"weights": sha256[:16]},
-    )

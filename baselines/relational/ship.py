@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from baselines.pretraining.card import run_in_words
 from harness.model import TrainedOn
 
 from . import maps_recipe, score_recipe
@@ -47,7 +48,7 @@ def _source(path: Path, kept: Mapping[str, Any], note: str) -> str:
         images = f"images of {maps['crop']} pixels beside their references"
         told = [
             _maps_run(maps, maps["optimization"], config["start"]["step"]),
-            _run(recipe, kept["step"], images, plan),
+            run_in_words(recipe, kept["step"], images, plan),
         ]
     else:
         raise ValueError(f"checkpoint {path}: of the recipe {recipe!r}, which is not shipped here")
@@ -55,14 +56,7 @@ def _source(path: Path, kept: Mapping[str, Any], note: str) -> str:
 
 
 def _maps_run(maps: Mapping[str, Any], plan: Mapping[str, Any], step: int) -> str:
-    return _run(maps_recipe.NAME, step, f"pairs of {maps['crop']} pixels", plan)
-
-
-def _run(recipe: str, step: int, samples: str, plan: Mapping[str, Any]) -> str:
-    return (
-        f"iqa-eval pretrain {recipe}: {step} steps of {plan['batch']} {samples}, "
-        f"seed {plan['seed']}, {plan['precision']}"
-    )
+    return run_in_words(maps_recipe.NAME, step, f"pairs of {maps['crop']} pixels", plan)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from harness.file_hashes import file_sha256
-from harness.model import Images, ModelCard, TrainedOn, Unavailable, Weights
+from harness.model import Images, ModelCard, Unavailable
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from .reading import Linear, Tokens
 
 SHIPPED = Path(__file__).parent / "data" / "slide-iqa-tiny.safetensors"
-_RECIPE = "slide-iqa"
 _COMMAND = (
     "iqa-eval pretrain slide-iqa --photos DIR --out OUT, then the option "
     "weights=OUT/checkpoint.safetensors"
@@ -63,8 +61,7 @@ def load(*, weights: str | None = None, device: str = "cpu") -> Features | Score
 def read(weights: str | None, card: ModelCard) -> Pretrained:
     """The checkpoint at ``weights`` (None: the one in the package), with ``card`` completed.
 
-    It holds the tensors of an encoder and, it may be, head.weight ``[4D]`` and head.bias; its
-    "about" may tell "trained_on" (a list of all that TrainedOn takes), "license" and "source".
+    It holds the tensors of an encoder and, it may be, head.weight ``[4D]`` and head.bias.
     Raises as ``load`` does.
     """
     path = SHIPPED if weights is None else Path(weights)
@@ -73,22 +70,28 @@ def read(weights: str | None, card: ModelCard) -> Pretrained:
     import torch
 
     from baselines.pretraining import checkpoint
+    from baselines.pretraining.card import told_by
 
     from ..state_dict import in_one_line
     from .config import Backbone
     from .encoder import Encoder
+    from .recipe import NAME
 
     tensors, kept = checkpoint.read(path)
-    if (recipe := kept.get("recipe")) != _RECIPE:
-        raise ValueError(f"checkpoint {path}: of the recipe {recipe!r}, not {_RECIPE}")
+    if (recipe := kept.get("recipe")) != NAME:
+        raise ValueError(f"checkpoint {path}: of the recipe {recipe!r}, not {NAME}")
     try:
-        slide, about = kept["config"], kept.get("about", {})
+        slide = kept["config"]
         given = {name: tensors.pop(name) for name in _HEAD if name in tensors}
         with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and replaced
             encoder = Encoder(Backbone(**slide["backbone"]), pretrained=False)
         encoder.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
         head = _linear(given, 4 * encoder.dim)
-        told = _told(card, path, slide, about, given=weights is not None)
+        told = replace(
+            told_by(path, kept, card, given=weights is not None),
+            trained_degradations=tuple(slide["types"]),
+            trained_masks=tuple(slide["shapes"]),
+        )
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise ValueError(f"checkpoint {path}: does not fit: {in_one_line(error)}") from None
     return Pretrained(encoder, head, told)
@@ -161,22 +164,3 @@ def _linear(tensors: Mapping[str, torch.Tensor], width: int) -> Linear | None:
     if (len(weight), len(bias)) != (width, 1):
         raise ValueError(f"a head of {len(weight)} weights, for {width} features")
     return Linear(weight, float(bias))
-
-
-def _told(
-    card: ModelCard, path: Path, slide: Mapping[str, Any], about: Mapping[str, Any], given: bool
-) -> ModelCard:
-    """The card with what the checkpoint says of its training."""
-    sha256 = file_sha256(path)
-    trained_on = about.get("trained_on")
-    weights = Weights(
-        path.name, sha256, about.get("source", ""), about.get("license", "not stated")
-    )
-    return replace(
-        card,
-        weights=(weights,),
-        trained_on=None if trained_on is None else tuple(TrainedOn(**each) for each in trained_on),
-        trained_degradations=tuple(slide["types"]),
-        trained_masks=tuple(slide["shapes"]),
-        options={"weights": sha256[:16]} if given else {},
-    )

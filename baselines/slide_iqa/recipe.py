@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from baselines.pretraining.recipe import Optimization
+from baselines.pretraining.recipe import Optimization, of_preset
 
 from .config import PRESETS, SlideConfig
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
     from .views import Batch
 
+NAME = "slide-iqa"
+
 
 @dataclass(frozen=True)
 class SlideRecipe:
@@ -28,7 +29,7 @@ class SlideRecipe:
 
     @property
     def name(self) -> str:
-        return "slide-iqa"
+        return NAME
 
     @property
     def optimization(self) -> Optimization:
@@ -56,7 +57,8 @@ class SlideRecipe:
     def loss(
         self, model: Any, batch: Batch, gather: Callable[[Tensor], Tensor]
     ) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        from .loss import info_nce
+        from baselines.pretraining.contrast import info_nce
+
         from .relations import relations, shares
 
         queries, keys = model.heads(*(gather(found) for found in model.encoded(batch.images)))
@@ -80,10 +82,7 @@ def make(preset: str, overrides: Mapping[str, Any]) -> SlideRecipe:
     Raises ValueError for an unknown one, with the closest names, and Unavailable where it begins
     with published weights that are not on this machine.
     """
-    if preset not in PRESETS:
-        close = ", ".join(get_close_matches(preset, PRESETS, n=3, cutoff=0))
-        raise ValueError(f"slide-iqa has no preset {preset!r}; closest: {close}")
-    slide = PRESETS[preset]
+    slide = of_preset(PRESETS, preset, NAME)
     if slide.backbone.timm is not None:
         from .encoder import Encoder
 

@@ -19,10 +19,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from baselines.pretraining.contrast import EXCLUDED, NEGATIVE, POSITIVE
+
 from .config import SlideConfig
 from .records import Records
-
-POSITIVE, EXCLUDED, NEGATIVE = 1, 0, -1
 
 
 def relations(records: Records, config: SlideConfig) -> Tensor:

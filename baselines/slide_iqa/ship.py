@@ -16,8 +16,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from baselines.pretraining.card import run_in_words
 from harness.model import Role, TrainedOn
 from harness.sample import Dataset
+
+from .recipe import NAME
 
 
 def ship(
@@ -74,12 +77,13 @@ def _source(kept: Mapping[str, Any], labels: Dataset, note: str) -> str:
     held_out = [name for name in TYPES if name not in slide["types"]]
     held_out += [shape for shape in SHAPES if shape not in slide["shapes"]]
     kind = "pseudo-labels" if labels.label_kind == "pseudo" else "labels"
-    told = (
-        f"iqa-eval pretrain slide-iqa: {kept['step']} steps of {plan['batch']} views of "
-        f"{slide['backbone']['image_size']} pixels, seed {plan['seed']}, {plan['precision']}; "
-        f"head: ridge on the {kind} of {labels.name}; never seen: {', '.join(held_out)}"
-    )
-    return f"{told}; {note}" if note else told
+    views = f"views of {slide['backbone']['image_size']} pixels"
+    told = [
+        run_in_words(NAME, kept["step"], views, plan),
+        f"head: ridge on the {kind} of {labels.name}",
+        f"never seen: {', '.join(held_out)}",
+    ]
+    return "; ".join([*told, note] if note else told)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -105,6 +105,9 @@ def test_the_card_is_what_the_checkpoint_says_of_itself(made: Made) -> None:
     assert (card.name, card.mode, card.map_channels) == ("relational", "FR", NAMES)
     assert card.trained_on == (TrainedOn("cid22", "train"),)
     assert card.trained_degradations == tuple(t for types in CHANNELS.values() for t in types)
+    assert ("blur", "gaussian-blur", 1) in card.channel_types
+    assert ("blur", "high-sharpen", -1) in card.channel_types
+    assert tuple(t for _, t, _ in card.channel_types) == card.trained_degradations
     assert card.options == {"weights": sha256[:16]}
     assert (card.weights[0].sha256, card.weights[0].license) == (sha256, "CC0-1.0")
     assert "tiling=exact" in card.coverage

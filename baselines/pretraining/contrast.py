@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .relations import EXCLUDED, POSITIVE
+POSITIVE, EXCLUDED, NEGATIVE = 1, 0, -1  # what a pair is to the loss
 
 
 def info_nce(queries: Tensor, keys: Tensor, relations: Tensor, temperature: float) -> Tensor:

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from baselines.slide_iqa.loss import info_nce
-from baselines.slide_iqa.relations import EXCLUDED, NEGATIVE, POSITIVE
+from baselines.pretraining.contrast import EXCLUDED, NEGATIVE, POSITIVE, info_nce
 
 
 def slow(queries: Tensor, keys: Tensor, relations: Tensor, tau: float) -> float:
