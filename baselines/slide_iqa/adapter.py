@@ -27,7 +27,7 @@ _COMMAND = (
 )
 CARD = ModelCard(
     name="slide-iqa",
-    version="1",
+    version="2",
     mode="NR",
     summary="SLIDE-IQA (our implementation): a ViT trained to tell localized damage apart",
     license="Apache-2.0",
@@ -61,7 +61,7 @@ def load(*, weights: str | None = None, device: str = "cpu") -> Features | Score
 def read(weights: str | None, card: ModelCard) -> Pretrained:
     """The checkpoint at ``weights`` (None: the one in the package), with ``card`` completed.
 
-    It holds the tensors of an encoder and, it may be, head.weight ``[4D]`` and head.bias.
+    It holds the tensors of an encoder and, it may be, head.weight ``[6D]`` and head.bias.
     Raises as ``load`` does.
     """
     path = SHIPPED if weights is None else Path(weights)
@@ -86,7 +86,7 @@ def read(weights: str | None, card: ModelCard) -> Pretrained:
         with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and replaced
             encoder = Encoder(Backbone(**slide["backbone"]), pretrained=False)
         encoder.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-        head = _linear(given, 4 * encoder.dim)
+        head = _linear(given, 6 * encoder.dim)
         told = replace(
             told_by(path, kept, card, given=weights is not None),
             trained_degradations=tuple(slide["types"]),
@@ -113,9 +113,10 @@ class Features:
         return self
 
     def features(self, images: Images) -> torch.Tensor:
-        """``float32 [N, 1, 4D]``: [class token ; mean of patch tokens] at full size and at half.
+        """``float32 [N, 1, 6D]``: class token, mean and standard deviation of the patch tokens.
 
-        Raises ValueError for an image that is no larger than a patch.
+        First all of them at full size, then at half. Raises ValueError for an image that is no
+        larger than a patch.
         """
         import torch
 

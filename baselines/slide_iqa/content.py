@@ -62,10 +62,10 @@ class BothBranches:
         return self
 
     def features(self, images: Images) -> torch.Tensor:
-        """``float32 [N, 1, 4D + 4E]``: the perceptual features, then those of content.
+        """``float32 [N, 1, 6D + 4E]``: the perceptual features, then those of content.
 
-        Each is [class token ; mean of patch tokens] at full size and at half. Raises ValueError
-        for an image whose half is smaller than a patch of content.
+        The latter are [class token ; mean of patch tokens] at full size and at half. Raises
+        ValueError for an image whose half is smaller than a patch of content.
         """
         import torch
 

@@ -1,4 +1,8 @@
-"""What the adapters make of an image: tokens at two scales, pooled, scored, or as a map."""
+"""What the adapters make of an image: tokens at two scales, pooled, scored, or as a map.
+
+Pooled are the class token and of the patch tokens, number by number, the mean and the standard
+deviation: damage of a few patches hardly moves their mean, but sets them apart from the others.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .encoder import Encoder, pooled
+from .encoder import Encoder
 
 
 @dataclass(frozen=True)
 class Linear:
     """A linear head on the features: score = weight · features + bias, higher is better."""
 
-    weight: Tensor  # float64 [4D]
+    weight: Tensor  # float64 [6D]
     bias: float
 
 
@@ -56,8 +60,13 @@ def halved(images: Tensor) -> Tensor:
 
 
 def features(tokens: Tokens) -> Tensor:
-    """``float32 [4D]``: [class token ; mean of patch tokens] at full size, then at half."""
-    return torch.cat([pooled(each[None])[0] for each in (tokens.full, tokens.half)])
+    """``float32 [6D]``: at full size, then at half, [class token ; mean of the patch tokens ; their
+    standard deviation]."""
+    found = []
+    for scale in (tokens.full, tokens.half):
+        patches = scale[1:]
+        found += [scale[0], patches.mean(0), patches.std(0, correction=0)]
+    return torch.cat(found)
 
 
 def score(tokens: Tokens, head: Linear) -> Tensor:
@@ -68,18 +77,18 @@ def score(tokens: Tokens, head: Linear) -> Tensor:
 def quality_map(tokens: Tokens, head: Linear) -> Tensor:
     """The head on each patch in place of their mean: ``float32`` of the size of the grid.
 
-    Patches at half size are enlarged to the grid. Where sides are multiples of two patches the
-    mean is the score; elsewhere patches that reach into the padding count less than there.
+    Class tokens and deviations belong to no patch, and count alike everywhere. Patches at half
+    size are enlarged to the grid. Where sides are multiples of two patches the mean is the score;
+    elsewhere patches that reach into the padding count less than there.
     """
-    full, half = tokens.full.double(), tokens.half.double()
-    of_full_class, of_full, of_half_class, of_half = head.weight.split(full.shape[1])
     height, width = tokens.grid
-    fine = (full[1:] @ of_full).view(height, width)
-    coarse = (half[1:] @ of_half).view(1, 1, -(-height // 2), -(-width // 2))
+    of_full, of_half = (weight.chunk(3)[1] for weight in head.weight.chunk(2))
+    fine, coarse = tokens.full[1:].double() @ of_full, tokens.half[1:].double() @ of_half
+    everywhere = score(tokens, head) - fine.mean() - coarse.mean()
     # Twice the size and then cut: so patches of both scales stay over the same pixels.
+    coarse = coarse.view(1, 1, -(-height // 2), -(-width // 2))
     coarse = F.interpolate(coarse, scale_factor=2, mode="bilinear")[0, 0, :height, :width]
-    whole = full[0] @ of_full_class + half[0] @ of_half_class + head.bias
-    return (fine + coarse + whole).float()
+    return (fine.view(height, width) + coarse + everywhere).float()
 
 
 def _padded(images: Tensor, side: int) -> Tensor:

@@ -55,6 +55,15 @@ Shapes = dict[str, tuple[int, ...]]
 Tensors = OrderedDict[str, torch.Tensor]  # what state_dict() gives
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Trainings repeat to the bit: PyTorch has one thread during the test."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def official(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
     """``official("contrique" | "reiqa" | "arniqa")``: a folder with all files of that model.

@@ -11,22 +11,27 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 
 from baselines.pretraining import checkpoint
 from baselines.slide_iqa import adapter
 from baselines.slide_iqa.config import PRESETS, TRAINED_SHAPES, TRAINED_TYPES
-from baselines.slide_iqa.encoder import Encoder, pooled
+from baselines.slide_iqa.encoder import Encoder
 from baselines.slide_iqa.model import Slide
 from baselines.slide_iqa.reading import Linear, Tokens, quality_map
 from baselines.slide_iqa.recipe import SlideRecipe
 from harness import load_model
 from harness.conformance import check
 from harness.file_hashes import file_sha256
-from harness.model import TrainedOn, Unavailable, operations
+from harness.model import TrainedOn, operations
+from tests.baselines.pretraining.trials import (
+    absent_is_a_skip,
+    bad_files_are_one_clear_line,
+    noise,
+    shipped_is_no_option,
+)
 
 RECIPE = SlideRecipe(PRESETS["smoke"])
-WIDTH = 4 * PRESETS["smoke"].backbone.width
+WIDTH = 6 * PRESETS["smoke"].backbone.width
 CONFIG = {"recipe": "slide-iqa", "config": json.loads(json.dumps(RECIPE.config)), "step": 8}
 ABOUT = {
     "license": "CC0-1.0",
@@ -54,24 +59,26 @@ def made(tmp_path: Path) -> Made:
     return make
 
 
-def image(height: int, width: int, seed: int = 0) -> torch.Tensor:
-    rng = np.random.default_rng(seed)
-    return torch.from_numpy(rng.integers(0, 256, (3, height, width), dtype=np.uint8))
-
-
 def loaded(path: Path) -> Any:
     return load_model("slide-iqa", weights=str(path))
+
+
+def statistics(tokens: torch.Tensor) -> torch.Tensor:
+    """Class token, mean and standard deviation of the others, of NumPy."""
+    patches = tokens[1:].double().numpy()
+    found = np.concatenate([tokens[0].numpy(), np.mean(patches, 0), np.std(patches, 0)])
+    return torch.from_numpy(found).float()
 
 
 @pytest.mark.parametrize("half", [False, True])
 def test_features_are_those_of_the_encoder_that_was_exported(made: Made, half: bool) -> None:
     path, encoder = made(half=half)
-    pixels = image(96, 128)
+    pixels = noise(96, 128)
     full = pixels[None].float() / 255
     smaller = F.interpolate(full, scale_factor=0.5, mode="bilinear", antialias=True)
     smaller = F.pad(smaller, (0, 0, 0, 16), mode="reflect")  # 48 rows are three patches
     with torch.inference_mode():
-        expected = [pooled(encoder(each))[0] for each in (full, smaller[..., :48, :])]
+        expected = [statistics(encoder(each)[0]) for each in (full, smaller[..., :48, :])]
     found = loaded(path).features([pixels])
     assert found.shape == (1, 1, WIDTH)
     assert found.dtype == torch.float32
@@ -81,13 +88,13 @@ def test_features_are_those_of_the_encoder_that_was_exported(made: Made, half: b
 
 def test_images_are_padded_by_reflection_and_halves_are_rounded_up(made: Made) -> None:
     path, encoder = made()
-    pixels = image(40, 33)
+    pixels = noise(40, 33)
     padded = np.pad(pixels.numpy(), ((0, 0), (0, 8), (0, 15)), mode="reflect")
     half = F.interpolate(pixels[None] / 255, (20, 17), mode="bilinear", antialias=True)[0]
     half_padded = np.pad(half.numpy(), ((0, 0), (0, 12), (0, 15)), mode="reflect")
     with torch.inference_mode():
         views = torch.from_numpy(padded) / 255, torch.from_numpy(half_padded)
-        expected = torch.cat([pooled(encoder(view[None]))[0] for view in views])
+        expected = torch.cat([statistics(encoder(view[None])[0]) for view in views])
     found = loaded(path).features([pixels])[0, 0]
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
@@ -95,7 +102,7 @@ def test_images_are_padded_by_reflection_and_halves_are_rounded_up(made: Made) -
 @pytest.mark.parametrize("size", [(17, 17), (17, 64), (18, 33), (33, 18), (47, 31), (65, 97)])
 def test_odd_and_small_images_are_read_and_have_a_map(made: Made, size: tuple[int, int]) -> None:
     model = loaded(made(head=True)[0])
-    pixels = image(*size)
+    pixels = noise(*size)
     assert model.features([pixels]).isfinite().all()
     (found,) = model.quality_map([pixels])
     assert found.shape == tuple(-(-side // 16) for side in size)
@@ -106,12 +113,12 @@ def test_odd_and_small_images_are_read_and_have_a_map(made: Made, size: tuple[in
 def test_images_that_are_too_small_are_one_clear_line(made: Made, size: tuple[int, int]) -> None:
     model = loaded(made()[0])
     with pytest.raises(ValueError, match=r"x\d+ image is too small: more than 16 pixels a side"):
-        model.features([image(*size)])
+        model.features([noise(*size)])
 
 
 def test_every_corner_counts(made: Made) -> None:
     model = loaded(made()[0])
-    pixels = image(50, 70)
+    pixels = noise(50, 70)
     for y in (0, -1):
         for x in (0, -1):
             changed = pixels.clone()
@@ -123,7 +130,7 @@ def test_every_corner_counts(made: Made) -> None:
 @pytest.mark.parametrize("size", [(32, 32), (64, 96), (160, 32)])
 def test_the_mean_of_the_map_is_the_score(made: Made, size: tuple[int, int]) -> None:
     model = loaded(made(head=True)[0])
-    pixels = image(*size)
+    pixels = noise(*size)
     (found,) = model.quality_map([pixels])
     assert found.dtype == torch.float32
     assert found.std() > 0
@@ -136,7 +143,7 @@ def test_patches_at_half_size_lie_over_the_pixels_that_they_have_seen() -> None:
     # Three by five patches; at half size two by three, the last of which lie half in the padding.
     values = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
     half = torch.cat([torch.zeros(1, 1), values.view(6, 1)])
-    head = Linear(torch.tensor([0, 0, 0, 1], dtype=torch.float64), 2.0)
+    head = Linear(torch.tensor([0, 0, 0, 0, 1, 0], dtype=torch.float64), 2.0)
     found = quality_map(Tokens(torch.zeros(16, 1), half, (3, 5)), head)
     rows, columns = ((np.arange(n) + 0.5) / 2 - 0.5 for n in (3, 5))
     tall = np.stack([np.interp(rows, [0, 1], column) for column in values.T.numpy()], 1)
@@ -148,14 +155,14 @@ def test_the_score_is_the_head_on_the_features_and_the_map_shows_where(made: Mad
     path, _ = made(head=True)
     model = loaded(path)
     tensors, _ = checkpoint.read(path)
-    pixels = [image(64, 96, 1), image(96, 64, 2)]
+    pixels = [noise(64, 96, 1), noise(96, 64, 2)]
     features = model.features(pixels)[:, 0].double()
     expected = features @ tensors["head.weight"].double() + tensors["head.bias"].double()
     torch.testing.assert_close(model.score(pixels), expected)
     # Rows are rows: another corner changes the map there, or beside it, the most.
     flat = torch.full((3, 192, 256), 128, dtype=torch.uint8)
     changed = flat.clone()
-    changed[:, 176:, :16] = image(16, 16)
+    changed[:, 176:, :16] = noise(16, 16)
     before, after = model.quality_map([flat, changed])
     assert after.shape == (12, 16)
     row, column = divmod(int((after - before).abs().argmax()), 16)
@@ -211,19 +218,13 @@ def test_the_checkpoint_of_the_package_is_no_option(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, _ = made(about=ABOUT)
-    monkeypatch.setattr(adapter, "SHIPPED", path)
-    assert adapter.load().card.options == {}
-    assert adapter.load().card.weights_hash == file_sha256(path)
+    shipped_is_no_option(adapter, path, monkeypatch)
 
 
 def test_without_a_checkpoint_it_is_a_skip_with_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "SHIPPED", tmp_path / "none")
-    with pytest.raises(Unavailable, match="no checkpoint is in the package") as caught:
-        adapter.load()
-    assert str(caught.value.command).startswith("iqa-eval pretrain slide-iqa")
-    assert caught.value.card == adapter.CARD
+    absent_is_a_skip(adapter, "iqa-eval pretrain slide-iqa", tmp_path, monkeypatch)
 
 
 def changed(**fields: Any) -> dict[str, Any]:
@@ -270,20 +271,6 @@ def test_heads_that_do_not_fit_are_one_clear_line(made: Made) -> None:
             loaded(path)
 
 
-def test_damaged_foreign_and_missing_files_are_one_clear_line(made: Made, tmp_path: Path) -> None:
+def test_damaged_foreign_and_missing_files_are_one_clear_line(made: Made) -> None:
     path, _ = made()
-    cut, text, foreign = (tmp_path / f"{name}.safetensors" for name in ("cut", "text", "foreign"))
-    cut.write_bytes(path.read_bytes()[:-100])
-    text.write_text("no weights")
-    save_file({"weight": torch.zeros(3)}, foreign)
-    for file, message in (
-        (cut, "cannot be read"),
-        (text, "cannot be read"),
-        (foreign, "not one of ours"),
-        (tmp_path / "nowhere", "no such file"),
-        (tmp_path, "is a folder"),
-    ):
-        with pytest.raises(ValueError, match=message) as caught:
-            loaded(file)
-        assert "\n" not in str(caught.value)
-        assert str(file) in str(caught.value)
+    bad_files_are_one_clear_line(path, loaded)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import timm
 import torch
@@ -21,8 +20,9 @@ from baselines.slide_iqa.recipe import SlideRecipe
 from harness.conformance import check
 from harness.file_hashes import file_sha256
 from harness.model import UNKNOWN, ModelCard, TrainedOn, Unavailable, operations
+from tests.baselines.pretraining.trials import noise
 
-WIDTH = 4 * PRESETS["smoke"].backbone.width
+WIDTH = 6 * PRESETS["smoke"].backbone.width
 CONTENT_WIDTH = 64  # of timm's test_vit
 
 
@@ -47,11 +47,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-def image(height: int, width: int, seed: int = 0) -> torch.Tensor:
-    rng = np.random.default_rng(seed)
-    return torch.from_numpy(rng.integers(0, 256, (3, height, width), dtype=np.uint8))
-
-
 def plain(path: str, pixels: torch.Tensor) -> torch.Tensor:
     """timm's own tokens of ``uint8`` or float pixels in [0, 255], pooled."""
     net = timm.create_model("test_vit", dynamic_img_size=True).eval()
@@ -64,7 +59,7 @@ def plain(path: str, pixels: torch.Tensor) -> torch.Tensor:
 def test_features_are_the_perceptual_ones_and_then_those_of_content_at_both_scales(
     files: dict[str, str],
 ) -> None:
-    pixels = [image(64, 96), image(96, 64, 1)]
+    pixels = [noise(64, 96), noise(96, 64, 1)]
     found = content.load(**files).features(pixels)
     assert found.shape == (2, 1, WIDTH + 4 * CONTENT_WIDTH)
     assert found.dtype == torch.float32
@@ -86,12 +81,12 @@ def test_it_keeps_the_contract_and_has_no_score(files: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("size", [(31, 31), (33, 47), (41, 32)])
 def test_odd_and_small_images_are_read(files: dict[str, str], size: tuple[int, int]) -> None:
-    assert content.load(**files).features([image(*size)]).isfinite().all()
+    assert content.load(**files).features([noise(*size)]).isfinite().all()
 
 
 def test_images_too_small_for_content_are_one_clear_line(files: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="a 30x64 image is too small: at least 31 pixels a side"):
-        content.load(**files).features([image(64, 64), image(64, 30)])
+        content.load(**files).features([noise(64, 64), noise(64, 30)])
 
 
 def test_the_card_tells_of_both(files: dict[str, str]) -> None:
