@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Draw what models make of a probe set: distributions, maps, embeddings.",
+    help="Draw what models make of damage that is known: distributions, maps, embeddings, "
+    "relational.",
 )
 
 Models = Annotated[list[str] | None, typer.Option("--models", help="Names; repeat, or A,B.")]
@@ -127,6 +128,35 @@ def embeddings(
     _save(draw(images, found, seed), out)
 
 
+@app.command()
+def relational(
+    model: Annotated[str, typer.Option(help="A model whose maps name types.")] = "relational",
+    n: Annotated[int, typer.Option(min=1, help="Photographs, one a row.")] = 4,
+    seed: Annotated[int, typer.Option(help="Fixes which photographs and damage.")] = 0,
+    out: Out = _FIGURES,
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, for the model.")] = None,
+    root: Root = None,
+    workers: Workers = None,
+    device: Device = "cpu",
+    cache: Cache = None,
+) -> None:
+    """Draw pairs of versions with known damage: what a model's maps should say, and what they do.
+
+    Give photographs that the model was not trained on.
+    """
+    from harness.cli_options import options
+
+    from .figures.opposed import opposed
+    from .figures.relational_figure import relational_figure
+    from .figures.relational_maps import maps
+
+    asked = options(option)
+    with _settings(workers, device, cache) as settings:
+        pairs = opposed(None if root is None else str(root), n, seed).hashed()
+        answer = maps(model, asked, pairs, settings)
+    _save(relational_figure(pairs, answer, settings), out)
+
+
 @contextmanager
 def _ready(
     name: str,
@@ -137,19 +167,25 @@ def _ready(
     cache: Path | None,
 ) -> Iterator[tuple[Dataset, Settings]]:
     """The dataset and how to compute on it, as a run would: its cells are then the same."""
-    from harness.cache import default_cache
     from harness.cli_options import options
     from harness.datasets import load_dataset
+
+    with _settings(workers, device, cache) as settings:
+        of_dataset = options(given, "--dataset-option", "the dataset")
+        yield load_dataset(name, root, **of_dataset).hashed(), settings
+
+
+@contextmanager
+def _settings(workers: int | None, device: str, cache: Path | None) -> Iterator[Settings]:
+    from harness.cache import default_cache
     from harness.file_hashes import remembering
     from harness.images import DecodePolicy
     from harness.runner import cores
     from harness.stage import Settings
 
     folder = cache or default_cache()
-    settings = Settings(folder / "cells", DecodePolicy(), workers or cores(), device)
     with remembering(folder):
-        of_dataset = options(given, "--dataset-option", "the dataset")
-        yield load_dataset(name, root, **of_dataset).hashed(), settings
+        yield Settings(folder / "cells", DecodePolicy(), workers or cores(), device)
 
 
 def _say(left_out: dict[str, str]) -> None:

@@ -15,7 +15,10 @@ knows no direction is at 0.5. Where pairs stand in both orders there are also th
 anti-symmetry, |F(t, r) + F(r, t) − 1| on a lattice of 16 × 16 points and |s(t, r) + s(r, t)|, and
 of identity, |F(I, I) − 0.5| and |s(I, I)|: those of the score are 0 for a relational one alone.
 
-Means are over the types of a content, then over contents, each weighing the same.
+Means are over the types of a content, then over contents, each weighing the same. ``types=`` sets
+the types apart that relational maps may be trained on and those that are held out of all training;
+a model that names types is compared with one that names none on ``types=trainable`` alone, where
+both are asked about the same damage.
 """
 
 from __future__ import annotations
@@ -49,6 +52,8 @@ _TYPED = {
     "direction_accuracy": "direction", "leakage": "leakage",
 }  # fmt: skip
 _AMOUNTS = {"mae": "mae", "mae_flat": "mae_flat"}  # of a single damage
+_IOUS = ("iou", "any_iou")
+_ALONE = "the threshold of IoU is chosen on other contents, and there are none"
 _NO_TYPES = "no channel of the map names a type of damage"
 
 
@@ -97,7 +102,7 @@ def _ranking(inputs: Inputs) -> Iterator[Measure]:
     orders = [("label", labels)] * bool(labels) + [("severity", ladders)] * bool(ladders)
     for i, (name, groups) in enumerate(orders):
         images = table(groups, scores, known)
-        for by in ((), ("seen",), ("type",)) if name == "severity" else ((),):
+        for by in ((), ("seen",), ("types",), ("type",)) if name == "severity" else ((),):
             for key, part in _parts(images, by):
                 told = ranked(part)
                 about = f"by {name}: {int(told['n_pairs'].sum())} pairs"
@@ -125,7 +130,12 @@ def _maps(inputs: Inputs) -> Iterator[Measure]:
     about = None if claims(card) else _NO_TYPES
     for n, part in damages.groupby("n"):
         subsets = [((), "")] if n == 1 else [((), f"damages={n}")]
-        ways = ((), ("seen",), ("area",), ("severity",), ("type",)) if n == 1 else ((), ("seen",))
+        ways = [
+            (),
+            ("seen",),
+            ("types",),
+            *([("area",), ("severity",), ("type",)] if n == 1 else []),
+        ]
         metrics = _ANY | _FOUND | _TYPED | (_AMOUNTS if n == 1 else {})
         for by in ways:
             for key, cell in _parts(part, by):
@@ -139,6 +149,8 @@ def _maps(inputs: Inputs) -> Iterator[Measure]:
                         row = of_means(metric, rows, column, subset, inputs.seed)
                         told = _failed(rows, output.failures)
                         note = "of all channels together" if about and metric in _FOUND else None
+                        if row.value is None and column in _IOUS and rows["any_auroc"].any():
+                            note = join(note, _ALONE)
                         yield replace(row, reason=join(row.reason, note, told))
 
 

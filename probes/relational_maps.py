@@ -19,7 +19,7 @@ from harness.store import Output
 
 from .measures.distortion import ANY, NAMES, SIGNS, THRESHOLDS, Told, told, told_of
 from .measures.localization import iou_elsewhere
-from .trained import Trained, seen
+from .trained import Trained, kind, seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,9 +55,9 @@ def readings(
 ) -> pd.DataFrame:
     """One row for each damage of each probe; ``output`` is of DAMAGES_TOLD, by sample.
 
-    Columns: id, content, n (damages in the image), type, seen, area, severity, claimed ("yes": a
-    channel is about the type; "" where no channel names any), share (of the mask's pixels), and in
-    [0, 1], NaN where they are not defined or the probe failed:
+    Columns: id, content, n (damages in the image), type, seen, types (``trained.kind``), area,
+    severity, claimed ("yes": a channel is about the type; "" where no channel names any), share
+    (of the mask's pixels), and in [0, 1], NaN where they are not defined or the probe failed:
 
     auroc, iou: of the type's own channel against this damage's own mask; of all channels together
     where none names a type. any_auroc, any_iou: of all channels together. IoU is at one threshold
@@ -86,6 +86,7 @@ def readings(
                 {
                     **dict(id=probe.id, content=probe.content, n=len(probe.damages)),
                     **dict(type=damage.type, seen=seen({damage.type}, known.types)),
+                    **dict(types=kind({damage.type})),
                     **dict(area=damage.area_asked, severity=damage.severity),
                     "claimed": "" if not about else "no" if own is None else "yes",
                     **{name: numbers.get(name, np.nan) for name in NUMBERS},

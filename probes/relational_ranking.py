@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.canonical import canonical_json
 from harness.sample import Dataset, Sample
 
-from .trained import Trained, seen
+from .trained import Trained, kind, seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,13 +54,22 @@ def _of_several(groups: Groups) -> Groups:
 
 
 def table(groups: Groups, scores: dict[str, float], known: Trained) -> pd.DataFrame:
-    """One row an image, as ``measures.ranking`` takes it, with id and seen (of the type)."""
+    """One row an image, as ``measures.ranking`` takes it, with id, seen, and types (``kind``)."""
     import pandas as pd
 
     rows = [
-        (key, s.id, s.content, type, seen({type} - {""}, known.types), truth, scores.get(s.id))
+        (
+            key,
+            s.id,
+            s.content,
+            type,
+            seen({type} - {""}, known.types),
+            kind({type}),
+            truth,
+            scores.get(s.id),
+        )
         for (key, type), group in groups.items()
         for s, truth in group
     ]
-    columns = ["group", "id", "content", "type", "seen", "truth", "score"]
+    columns = ["group", "id", "content", "type", "seen", "types", "truth", "score"]
     return pd.DataFrame(rows, columns=columns).astype({"score": float})

@@ -19,7 +19,7 @@ from harness.store import Output
 
 from .relational_maps import claims, directions
 from .relational_rows import of_means
-from .trained import Trained, seen, trained
+from .trained import Trained, kind, seen, trained
 
 
 def rows(inputs: Inputs, scores: Need, maps: Need, points: Need) -> Iterator[Measure]:
@@ -60,6 +60,7 @@ def _preferred(inputs: Inputs, output: Output) -> Iterator[Measure]:
                 "content": [pair.content for pair, _ in couples],
                 "type": [images[pair.test].distortion or "" for pair, _ in couples],
                 "seen": [_seen(images[pair.test], known) for pair, _ in couples],
+                "types": [kind(_types(images[pair.test])) for pair, _ in couples],
                 "right": (1 + np.sign(found)) / 2,  # a tie is half
             }
         )
@@ -69,7 +70,7 @@ def _preferred(inputs: Inputs, output: Output) -> Iterator[Measure]:
             if first is None
             else f"{len(output.failures)} failed: first {first[0]}: {first[1]}"
         )
-        for key, part in _by_seen(table):
+        for key, part in _parts(table):
             name = " ".join(s for s in (subset, key) if s and s != "all") or "all"
             row = of_means("pair_accuracy", part, "right", name, inputs.seed)
             own = alone if subset == "all" else pairs
@@ -81,14 +82,19 @@ def _gap(scores: dict[str, float], better: str, worse: str) -> float:
 
 
 def _seen(sample: Sample, known: Trained) -> str:
-    return seen({damage.type for damage in sample.damages}, known.types)
+    return seen(_types(sample), known.types)
 
 
-def _by_seen(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def _types(sample: Sample) -> set[str]:
+    return {damage.type for damage in sample.damages}
+
+
+def _parts(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     yield "", table
-    if {"yes", "no"} <= set(table["seen"]):
-        for value in ("yes", "no"):
-            yield f"seen={value}", table[table["seen"] == value]
+    for column, values in (("seen", ("yes", "no")), ("types", ("trainable", "held-out"))):
+        if set(values) <= set(table[column]):
+            for value in values:
+                yield f"{column}={value}", table[table[column] == value]
 
 
 def _directions(inputs: Inputs, output: Output) -> Iterator[Measure]:

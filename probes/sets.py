@@ -58,7 +58,7 @@ def probe_set(
     head: str | None = None,
 ) -> Dataset:
     """The dataset of a plan; see ``probes_default``."""
-    contents = _contents(root, design, seed)
+    contents = photographs(root, design, seed)
     ladders = plan(design, tuple(contents), budget, seed)
     samples = [
         *(sample for content in contents.values() for sample in _harmless(content, design)),
@@ -94,8 +94,8 @@ def _labeled() -> str:
     return KADID10K.name if there else "demo"
 
 
-def _contents(root: str | None, design: Design, seed: int) -> dict[str, Content]:
-    """The photographs to use, by their names.
+def photographs(root: str | None, design: Design, seed: int) -> dict[str, Content]:
+    """The photographs to use, by their names: see ``probes_default``.
 
     One photograph under two names is refused: it would count as two in every mean over contents.
     """

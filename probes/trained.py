@@ -9,7 +9,7 @@ from harness.model import UNKNOWN, ModelCard
 from harness.protocols.base import word
 from harness.sample import Sample
 
-_HELD_OUT = "held out"
+_MARK = "held out"
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,26 @@ def seen(names: set[str], known: frozenset[str] | None) -> str:
     return "yes" if names <= known else "no"
 
 
+def kind(names: set[str]) -> str:
+    """ "trainable" if all of ``names`` are types that relational maps may be trained on, "held-out"
+    if all are held out of all training; "" for a mixture and for types whose sign is drawn.
+
+    The same for every model, so that models are compared on the same images.
+    """
+    from .degradations import BANK, HELD_OUT  # which import torch
+
+    if not names:
+        return ""
+    if names <= set(HELD_OUT):
+        return "held-out"
+    known = all(name in BANK and not BANK[name].signed for name in names)
+    return "trainable" if known and names.isdisjoint(HELD_OUT) else ""
+
+
 def held_out(subset: str, known: Trained) -> tuple[str, ...]:
     """The mark of a row of a type or shape that was not trained on, while others were."""
     cell = dict(part.split("=", 1) for part in subset.split() if "=" in part)
     for name, names in (("type", known.types), ("shape", known.shapes)):
         if names and cell.get(name, "") not in {"", *map(word, names)}:
-            return (_HELD_OUT,)
+            return (_MARK,)
     return ()

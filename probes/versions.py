@@ -26,7 +26,7 @@ from .render import REQUIRES, Recipe, alpha_of, mask_json
 
 # Severities of the better and the worse version.
 _STEPS = tuple(combinations((1, 2, 3, 4, 5), 2))
-_AREA = 1 / 8  # of each of two masks
+AREA = 1 / 8  # of each of two masks
 
 
 def demo_versions(seed: int = 0) -> Dataset:
@@ -110,7 +110,7 @@ def _couple(content: Content, type: str, turn: int, seed: int) -> tuple[Sample, 
     masks: tuple[tuple[str | None, float], ...] = ((None, 1.0),)
     if turn % 4 > 1:  # every other of the types that a content has
         types = (type, str(rng.choice([other for other in TYPES if other != type])))
-        masks = _apart(content, seed)
+        masks = apart(content, seed)
     order = rng.permutation(len(types))  # whose severity surely grows comes first
     steps = {int(order[0]): _STEPS[rng.integers(len(_STEPS))]}
     for k in order[1:]:
@@ -119,7 +119,7 @@ def _couple(content: Content, type: str, turn: int, seed: int) -> tuple[Sample, 
     versions = [
         tuple(
             Damage(
-                kind, float(steps[k][which]), mask=mask, area_asked=_AREA if mask else 1.0,
+                kind, float(steps[k][which]), mask=mask, area_asked=AREA if mask else 1.0,
                 area_met=met, order=k, seed=seed,
             )
             for k, (kind, (mask, met)) in enumerate(zip(types, masks, strict=True))
@@ -137,8 +137,8 @@ def _sample(content: Content, damages: tuple[Damage, ...]) -> Sample:
 
 
 @lru_cache(maxsize=64)
-def _apart(content: Content, seed: int) -> tuple[tuple[str, float], ...]:
-    """Two masks in corners that do not touch, with the areas that they cover."""
+def apart(content: Content, seed: int) -> tuple[tuple[str, float], ...]:
+    """Two masks (JSON) in corners that do not touch, with the areas that they cover."""
     first, taken = _corner(content, int(digest([seed, content.id])[:8], 16))
     for draw in count():
         second, alpha = _corner(content, int(digest([seed, content.id, draw])[:8], 16))
@@ -148,7 +148,7 @@ def _apart(content: Content, seed: int) -> tuple[tuple[str, float], ...]:
 
 
 def _corner(content: Content, seed: int) -> tuple[str, np.ndarray]:
-    mask = mask_json(MaskRecipe("ellipse", _AREA, placement="corner", seed=seed))
+    mask = mask_json(MaskRecipe("ellipse", AREA, placement="corner", seed=seed))
     alpha = alpha_of(content, Damage("", None, mask=mask))
     assert alpha is not None
     return mask, alpha

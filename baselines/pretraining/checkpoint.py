@@ -27,11 +27,14 @@ def write(
 ) -> None:
     """Write ``tensors`` and ``config``, whole or not at all; floats named in ``half`` as float16.
 
-    Raises ValueError for a value that float16 cannot hold and for what JSON has no form for.
+    The folder is made if it is not there. Raises ValueError for a ``path`` that is one, for a
+    value that float16 cannot hold and for what JSON has no form for.
     """
     import torch
     from safetensors.torch import save
 
+    if path.is_dir():
+        raise ValueError(f"{path}: a folder; name a file")
     kept = {}
     for name, tensor in tensors.items():
         # A copy, since tensors that share memory are refused.
@@ -41,6 +44,7 @@ def write(
             if not value.isfinite().all():
                 raise ValueError(f"{name} holds a value that half precision cannot")
         kept[name] = value
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, save(kept, metadata={_CONFIG: canonical_json(config)}))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from .areas import DETECTED, RATIO, areas
@@ -35,6 +36,7 @@ from .parts import (
 )
 from .ranking import ranked_table
 from .ranks import rank_tables
+from .relational_table import TITLES, is_relational, relational_tables
 from .sensitivity_table import detection_table, threshold_table
 from .subsets import subset_table
 
@@ -55,6 +57,8 @@ def tables(group: Group) -> tuple[Table, ...]:
         main = _by_area(group)
     elif group.subsets(RANKED_BY):
         return _by_subset(group)
+    elif is_relational(group):
+        return (*relational_tables(group), *_plain(group, TITLES)[1:])
     else:
         return _plain(group)
     matrix = type_matrix(group)
@@ -144,15 +148,16 @@ def _by_type(group: Group, matrix: Matrix) -> Table:
     )
 
 
-def _plain(group: Group) -> tuple[Table, ...]:
+def _plain(group: Group, titles: Mapping[str, str] = METRICS) -> tuple[Table, ...]:
     """Model × metric, for protocols that this module does not know; other subsets folded."""
     # Those with a title in its order, then the others by name.
-    order = {metric: i for i, metric in enumerate(METRICS)}
+    order = {metric: i for i, metric in enumerate(titles)}
     metrics = sorted(group.metrics, key=lambda metric: (order.get(metric, len(order)), metric))
     common = common_marks(group)
-    values = tuple(Column(METRICS.get(m, m), with_interval_keys(m)) for m in metrics)
+    values = tuple(Column(titles.get(m, m), with_interval_keys(m)) for m in metrics)
 
     def line(entry: Entry, subset: str, *names: str) -> Line:
+        entry = replace(entry, rows=tuple(row for row in entry.rows if row.subset == subset))
         rows = [entry.get(m, subset) for m in metrics]
         first = next((row for row in rows if row is not None), entry.rows[0])
         return (

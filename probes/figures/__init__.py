@@ -1,1 +1,1 @@
-"""Figures of a probe set as models see it: distributions of scores, maps, embeddings."""
+"""Figures of damage as models see it: distributions of scores, maps, embeddings, relations."""

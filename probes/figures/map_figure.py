@@ -42,7 +42,7 @@ def map_figure(
     import seaborn as sns
     from matplotlib.figure import Figure
 
-    pictures = {s.id: _pixels(s, settings) for s in gallery(dataset, shown).images}
+    pictures = {s.id: pixels(s, settings) for s in gallery(dataset, shown).images}
     columns: list[tuple[str, str, str, list[np.ndarray | None]]] = [
         (
             "Difference in luma",
@@ -77,7 +77,7 @@ def map_figure(
             axes[0].set_title(fill(title, 30), fontsize=9, fontweight="bold")
         for line, sample in zip(grid, shown, strict=True):
             for axes in line:
-                _frame(axes, sample, pictures[sample.id].shape[1:])
+                frame(axes, sample.source.alpha(), pictures[sample.id].shape[1:])
             line[0].tick_params(labelleft=True, labelbottom=True)
             line[0].set_xlabel("x (pixels)", fontsize=8)
         without = f" Not here: {', '.join(left_out)}." if left_out else ""
@@ -98,7 +98,8 @@ def map_figure(
         )
 
 
-def _pixels(sample: Sample, settings: Settings) -> np.ndarray:
+def pixels(sample: Sample, settings: Settings) -> np.ndarray:
+    """``uint8 [3, H, W]``. Raises ValueError for an image that cannot be rendered."""
     decoded = sample.source.load(settings.policy)
     if not isinstance(decoded, Decoded):
         raise ValueError(f"{sample.id}: {decoded.reason}; show another one")
@@ -138,12 +139,11 @@ def _column(
     bar.tick_params(labelsize=8)
 
 
-def _frame(axes: Axes, sample: Sample, size: tuple[int, ...]) -> None:
+def frame(axes: Axes, alpha: np.ndarray | None, size: tuple[int, ...]) -> None:
     """The image's extent in pixels, and the outline of its mask: light under dark, for any map."""
     height, width = size
     for drawn in axes.images:
         drawn.set_extent((0, width, height, 0))
-    alpha = sample.source.alpha()
     if alpha is not None and alpha.min() < 0.5 <= alpha.max():
         place = {"levels": [0.5], "extent": (0, width, 0, height)}
         axes.contour(alpha, colors="white", linewidths=1.8, **place)

@@ -16,11 +16,25 @@ from harness.model import Unavailable
 from harness.reducers import REDUCERS
 from harness.sample import Dataset
 from probes import sliding
+from probes.degradations import BANK
 from probes.demo import demo_probes
 from probes.figure_command import app
 from probes.figures import outputs
 from probes.figures.maps import GRID
-from tests.conftest import Sharpness
+from tests.conftest import Difference, Sharpness, card
+
+
+class Typed(Difference):
+    """Calls every difference the damage of one channel; ``counted`` sees the images, too."""
+
+    def __init__(self, counted: Sharpness) -> None:
+        types = tuple(("all", name, 1) for name in BANK)
+        self.card = card("typed", mode="FR", map_channels=("all",), channel_types=types)
+        self.counted = counted
+
+    def distortion_map(self, images: Any, references: Any) -> Any:
+        self.counted.seen += len(images)
+        return super().distortion_map(images, references)
 
 
 def few() -> Dataset:
@@ -37,6 +51,8 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Sharpness:
     def load(name: str, **options: Any) -> object:
         if name == "absent":
             raise Unavailable("no weights here")
+        if name == "typed":
+            return Typed(sharpness)
         return sharpness if name == "sharpness" else sliding.load("sharpness")
 
     monkeypatch.setattr(outputs, "load_model", load)
@@ -61,6 +77,7 @@ def figure(model: Sharpness, tmp_path: Path) -> Callable[..., Any]:
         (("distributions", "--models", "sharpness,absent"), "distributions.few"),
         (("maps", "--models", "sliding:sharpness", "--n", "2"), "maps.few"),
         (("embeddings", "--model", "sharpness"), "embeddings.sharpness.few"),
+        (("relational", "--model", "typed", "--n", "2"), "relational.typed.opposed"),
     ],
 )
 def test_a_figure_and_its_caption_twice_with_one_computation(

@@ -16,6 +16,7 @@ from harness.store import Output
 from probes.measures.distortion import target
 from probes.relational import MAPS, POINTS, RELATIONAL, SCORES
 from probes.relational_maps import DAMAGES_TOLD, LATTICE, claims
+from probes.trained import kind
 from tests.conftest import card as plain_card
 
 SHAPE = (24, 32)
@@ -188,6 +189,35 @@ def test_a_map_that_knows_no_types_is_read_where_it_can_be() -> None:
     rows = evaluate(dataset, {MAPS: maps_of(dataset, difference)}, claiming)
     assert rows["type_accuracy", "all"].value == rows["type_chance", "all"].value
     assert rows["type_chance", "all"].value == pytest.approx(1 / 5)
+
+
+def test_models_are_compared_on_the_damage_that_any_may_name() -> None:
+    dataset = probe_set()
+    typed = evaluate(dataset, {MAPS: maps_of(dataset, oracle)})
+    blind = evaluate(dataset, {MAPS: maps_of(dataset, difference)}, BLIND)
+    for metric, of in (("auroc", 8 * 3), ("any_auroc", 8 * 3)):
+        for rows in (typed, blind):
+            assert rows[metric, "types=trainable"].n_expected == of
+    assert blind["auroc", "all"].n_expected == 10 * 3  # with webp, of which no channel is
+    assert typed["auroc", "all"].n_expected == 8 * 3
+    for rows in (typed, blind):
+        assert rows["any_auroc", "types=held-out"].n_expected == 2 * 3
+        assert rows["auroc", "damages=2 types=trainable"].n_expected == 4 * 3
+    assert ("auroc", "types=held-out") not in typed
+    assert [kind(set(names)) for names in ((), ("webp",), ("jpeg", "webp"), ("mean-shift",))] == [
+        *("", "held-out", "", ""),
+    ]
+
+
+def test_iou_says_why_one_content_is_not_enough() -> None:
+    dataset = probe_set(1)
+    rows = evaluate(dataset, {MAPS: maps_of(dataset, oracle)})
+    for metric in ("iou", "any_iou"):
+        assert rows[metric, "all"].value is None
+        assert "IoU is chosen on other contents, and there are none" in str(
+            rows[metric, "all"].reason
+        )
+    assert rows["auroc", "all"].value == pytest.approx(1)
 
 
 def test_leakage_is_what_idle_channels_say_inside_the_mask() -> None:

@@ -277,19 +277,19 @@ def test_heads_are_fitted_on_kadid10k_where_it_is(
 
 
 def test_a_large_folder_is_sampled_by_name(root: Path, cache: Path, tmp_path: Path) -> None:
-    from probes.sets import _contents
+    from probes.sets import photographs
 
     for i in range(7):
         photograph(tmp_path / f"a:{i}.png", i, (640, 1024))
     design = replace(SMALL, max_contents=4)
-    found = _contents(str(tmp_path), design, seed=0)
+    found = photographs(str(tmp_path), design, seed=0)
     assert len(found) == 4
     assert list(found) == sorted(found)
     assert not any(":" in name for name in found)
     assert all(max(c.image().shape) == 512 for c in found.values())
     photograph(tmp_path / "a:7.png", 7, (640, 1024))
-    assert len(set(found) & set(_contents(str(tmp_path), design, seed=0))) >= 3
-    assert set(_contents(str(root), design, seed=0)) == {c.id for c in folder(root)}
+    assert len(set(found) & set(photographs(str(tmp_path), design, seed=0))) >= 3
+    assert set(photographs(str(root), design, seed=0)) == {c.id for c in folder(root)}
 
 
 def test_photographs_that_cannot_be_used_are_named(tmp_path: Path, cache: Path) -> None:

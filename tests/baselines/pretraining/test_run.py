@@ -29,12 +29,8 @@ TIMED = {"images_per_second", "waiting"}
 
 
 @pytest.fixture(autouse=True)
-def _one_thread(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _one_thread(monkeypatch, one_thread):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # of the processes that a run starts
 
 
 @pytest.fixture(scope="module")

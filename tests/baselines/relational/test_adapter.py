@@ -8,10 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from baselines.pretraining import checkpoint
 from baselines.relational import adapter
@@ -22,7 +20,13 @@ from baselines.relational.reading import MAPS_PREFIX, SCORER_PREFIX
 from baselines.relational.score import Scorer
 from harness.conformance import check
 from harness.file_hashes import file_sha256
-from harness.model import TrainedOn, Unavailable, operations
+from harness.model import TrainedOn, operations
+from tests.baselines.pretraining.trials import (
+    absent_is_a_skip,
+    bad_files_are_one_clear_line,
+    noise,
+    shipped_is_no_option,
+)
 
 NAMES = tuple(CHANNELS)
 MAPS = json.loads(json.dumps(asdict(PRESETS["smoke"])))
@@ -57,11 +61,6 @@ def made(tmp_path: Path) -> Made:
     return make
 
 
-def image(height: int, width: int, seed: int = 0) -> torch.Tensor:
-    rng = np.random.default_rng(seed)
-    return torch.from_numpy(rng.integers(0, 256, (3, height, width), dtype=np.uint8))
-
-
 def loaded(path: Path) -> Any:
     return adapter.load(weights=str(path))
 
@@ -78,7 +77,7 @@ def test_it_keeps_the_contract(made: Made, score: bool) -> None:
 @pytest.mark.parametrize("half", [False, True])
 def test_maps_are_those_of_the_network_that_was_exported(made: Made, half: bool) -> None:
     path, network = made(half=half)
-    test, reference = image(64, 96, 1), image(64, 96, 2)
+    test, reference = noise(64, 96, 1), noise(64, 96, 2)
     with torch.inference_mode():
         expected = network(test[None] / 255, reference[None] / 255)[0]
     (found,) = loaded(path).distortion_map([test], [reference])
@@ -87,7 +86,7 @@ def test_maps_are_those_of_the_network_that_was_exported(made: Made, half: bool)
 
 
 def test_pairs_of_equal_images_differ_in_nothing_and_order_is_sign(made: Made) -> None:
-    model, (a, b) = loaded(made()[0]), (image(37, 50, 1), image(37, 50, 2))
+    model, (a, b) = loaded(made()[0]), (noise(37, 50, 1), noise(37, 50, 2))
     (same,) = model.distortion_map([a], [a])
     forth, back = (model.distortion_map([x], [y])[0] for x, y in ((a, b), (b, a)))
     assert same.shape == (len(NAMES), 10, 13)
@@ -119,7 +118,7 @@ def test_a_network_with_windows_says_that_its_tiles_are_approximate() -> None:
     model = adapter.Mapped(maps, adapter.CARD)
     assert "multiples of 256 pixels" in model.card.coverage
     assert "tiling=approximate" in model.card.coverage
-    (found,) = model.distortion_map([image(60, 300, 1)], [image(60, 300, 2)])
+    (found,) = model.distortion_map([noise(60, 300, 1)], [noise(60, 300, 2)])
     assert found.shape == (2, 15, 75)
 
 
@@ -133,19 +132,13 @@ def test_the_checkpoint_of_the_package_is_no_option(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, _ = made(about=ABOUT)
-    monkeypatch.setattr(adapter, "SHIPPED", path)
-    assert adapter.load().card.options == {}
-    assert adapter.load().card.weights_hash == file_sha256(path)
+    shipped_is_no_option(adapter, path, monkeypatch)
 
 
 def test_without_a_checkpoint_it_is_a_skip_with_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "SHIPPED", tmp_path / "none")
-    with pytest.raises(Unavailable, match="no checkpoint is in the package") as caught:
-        adapter.load()
-    assert str(caught.value.command).startswith("iqa-eval pretrain relational-maps")
-    assert caught.value.card == adapter.CARD
+    absent_is_a_skip(adapter, "iqa-eval pretrain relational-maps", tmp_path, monkeypatch)
 
 
 def test_loading_leaves_the_random_stream_alone(made: Made) -> None:
@@ -166,10 +159,10 @@ def test_it_moves_to_a_device_and_refuses_what_is_none(made: Made) -> None:
 def test_pairs_that_do_not_match_are_one_clear_line(made: Made, operation: str) -> None:
     run = getattr(loaded(made()[0]), operation)
     with pytest.raises(ValueError, match="a 40x32 image beside a 32x40 reference") as caught:
-        run([image(16, 16), image(32, 40)], [image(16, 16), image(40, 32)])
+        run([noise(16, 16), noise(32, 40)], [noise(16, 16), noise(40, 32)])
     assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match="2 images beside 1 references"):
-        run([image(16, 16)] * 2, [image(16, 16)])
+        run([noise(16, 16)] * 2, [noise(16, 16)])
 
 
 def changed(**fields: Any) -> dict[str, Any]:
@@ -208,20 +201,6 @@ def test_other_checkpoints_are_one_clear_line(
     assert str(caught.value).startswith(f"checkpoint {path}: ")
 
 
-def test_damaged_foreign_and_missing_files_are_one_clear_line(made: Made, tmp_path: Path) -> None:
+def test_damaged_foreign_and_missing_files_are_one_clear_line(made: Made) -> None:
     path, _ = made()
-    cut, text, foreign = (tmp_path / f"{name}.safetensors" for name in ("cut", "text", "foreign"))
-    cut.write_bytes(path.read_bytes()[:-100])
-    text.write_text("no weights")
-    save_file({"weight": torch.zeros(3)}, foreign)
-    for file, message in (
-        (cut, "cannot be read"),
-        (text, "cannot be read"),
-        (foreign, "not one of ours"),
-        (tmp_path / "nowhere", "no such file"),
-        (tmp_path, "is a folder"),
-    ):
-        with pytest.raises(ValueError, match=message) as caught:
-            loaded(file)
-        assert "\n" not in str(caught.value)
-        assert str(file) in str(caught.value)
+    bad_files_are_one_clear_line(path, loaded)

@@ -11,7 +11,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skimage import data
 from torch import Tensor
 
 from baselines.relational import engine
@@ -27,30 +26,14 @@ from baselines.relational.engine import (
     targets,
 )
 from probes.degradations import BANK, HELD_OUT, degrade_batch
+from tests.baselines.pretraining.trials import Photographs
 
 SMOKE = replace(PRESETS["smoke"], curriculum=((0.0, 1.0),))
 # Damage without draws, so that the order in which a batch is damaged changes nothing.
 FIXED = tuple(c for c in CHANNELS if not any(BANK[t].stochastic for t in CHANNELS[c]))
 
 
-class Photographs:
-    """Pieces of three photographs of scikit-image, each unlike the others."""
-
-    def __init__(self, number: int = 24, size: tuple[int, int] = (130, 140)) -> None:
-        whole = [torch.from_numpy(getattr(data, n)()) for n in ("astronaut", "coffee", "chelsea")]
-        self.photos = [
-            whole[i % 3][40 + 4 * i :, 90 + 3 * i :][: size[0], : size[1]].permute(2, 0, 1)
-            for i in range(number)
-        ]
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
-    def __getitem__(self, number: int, /) -> Tensor:
-        return self.photos[number]
-
-
-PHOTOS = Photographs()
+PHOTOS = Photographs((130, 140), (40, 90))
 
 
 def made(config: MapsConfig, seed: int = 0, n: int = 24, progress: float = 0.0) -> Triplets:
@@ -340,7 +323,7 @@ def test_the_curriculum_goes_by_progress() -> None:
 
 def test_small_photographs_are_enlarged_and_few_are_used_again() -> None:
     batch = make_triplets(
-        Photographs(2, (30, 70)), 6, SMOKE, torch.Generator().manual_seed(0), "cpu"
+        Photographs((30, 70), (40, 90), 2), 6, SMOKE, torch.Generator().manual_seed(0), "cpu"
     )
     assert batch.tests.shape == (6, 3, 64, 64)
     assert batch.references.std() > 0.05

@@ -9,10 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 
 from baselines.pretraining import checkpoint
@@ -23,42 +21,26 @@ from baselines.relational.config import PRESETS, MapsConfig
 from baselines.relational.engine import Triplets, make_triplets
 from baselines.relational.loss import weighted_mse
 from baselines.relational.maps_recipe import MapsRecipe, make, swapped
-from harness.model import Unavailable
+from tests.baselines.pretraining.trials import (
+    grainy,
+    in_files,
+    of_two_processes,
+    published_weights_are_one_line,
+)
 
 SMOKE = PRESETS["smoke"]
 FREE = replace(SMOKE, network=replace(SMOKE.network, antisymmetric=False))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def photographs(count: int = 5) -> list[Tensor]:
-    """Smooth noise with grain, ``uint8 [3, 80, 90]``."""
-    rng = np.random.default_rng(0)
-    found = []
-    for _ in range(count):
-        coarse = Image.fromarray(rng.integers(0, 256, (9, 8, 3), dtype=np.uint8))
-        smooth = np.asarray(coarse.resize((90, 80), Image.Resampling.BICUBIC), np.float64)
-        grainy = (smooth + rng.normal(0, 6, smooth.shape)).clip(0, 255).astype(np.uint8)
-        found.append(torch.from_numpy(grainy).permute(2, 0, 1))
-    return found
+PHOTOGRAPHS = grainy(80, 90)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
-    folder = tmp_path_factory.mktemp("photos")
-    for i, photo in enumerate(photographs()):
-        Image.fromarray(photo.permute(1, 2, 0).numpy()).save(folder / f"{i}.png")
-    return Photos(folder)
+    return Photos(in_files(PHOTOGRAPHS, tmp_path_factory.mktemp("photos")))
 
 
 def triplets(n: int, config: MapsConfig = SMOKE, seed: int = 0) -> Triplets:
-    return make_triplets(photographs(), n, config, torch.Generator().manual_seed(seed), "cpu", 0.0)
+    return make_triplets(PHOTOGRAPHS, n, config, torch.Generator().manual_seed(seed), "cpu", 0.0)
 
 
 def double(found: Triplets) -> Triplets:
@@ -84,7 +66,7 @@ def test_a_swapped_pair_has_the_opposite_target() -> None:
 def test_the_free_form_swaps_at_its_rate_and_the_other_never() -> None:
     def batch(config: MapsConfig, seed: int) -> Triplets:
         generator = torch.Generator().manual_seed(seed)
-        return MapsRecipe(config).batch(photographs(), 24, 0, generator, "cpu")  # type: ignore
+        return MapsRecipe(config).batch(PHOTOGRAPHS, 24, 0, generator, "cpu")  # type: ignore
 
     exchanged = asked = 0
     free = replace(FREE, p_swap=0.25)
@@ -127,23 +109,7 @@ def test_two_processes_have_the_gradients_of_one(config: MapsConfig) -> None:
         for own in (slice(0, 4), slice(4, None))
     ]
     loss, expected = gradients(recipe, model, whole, lambda tensor: tensor)
-    handed: list[list[Tensor]] = [[], []]
-    for part, calls in zip(parts, handed, strict=True):
-
-        def note(tensor: Tensor, calls: list[Tensor] = calls) -> Tensor:
-            calls.append(tensor.detach())
-            return tensor
-
-        gradients(recipe, model, part, note)
-    found = []
-    for rank, part in enumerate(parts):
-        others = iter(handed[1 - rank])
-
-        def gather(tensor: Tensor, rank: int = rank, others: Any = others) -> Tensor:
-            other = next(others)
-            return torch.cat([tensor, other] if rank == 0 else [other, tensor])
-
-        found.append(gradients(recipe, model, part, gather))
+    found = of_two_processes(parts, lambda part, gather: gradients(recipe, model, part, gather))
     assert loss > 0.005
     assert [each for each, _ in found] == pytest.approx([loss, loss], rel=1e-6)
     assert found[0][1].keys() == found[1][1].keys() == expected.keys()
@@ -212,11 +178,8 @@ def test_presets_by_name_and_what_was_given_instead() -> None:
 def test_a_preset_whose_published_weights_are_not_here_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(Unavailable) as caught:
-        make("full", {})
-    assert "\n" not in str(caught.value)
-    assert "timm.create_model('swinv2_tiny_window8_256" in str(caught.value.command)
+    command = published_weights_are_one_line(lambda: make("full", {}), tmp_path, monkeypatch)
+    assert "timm.create_model('swinv2_tiny_window8_256" in command
     assert capfd.readouterr() == ("", "")
 
 

@@ -9,10 +9,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 
 from baselines.pretraining import checkpoint
@@ -28,28 +26,15 @@ from baselines.relational.model import Ranker
 from baselines.relational.ranked import Ranked
 from baselines.relational.score_recipe import ScoreRecipe, make
 from harness.model import TrainedOn
+from tests.baselines.pretraining.trials import grainy, in_files, of_two_processes
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 MAPS = replace(PRESETS["smoke"], channels=("white-noise", "blur", "brightness"))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
-    """Five of smooth noise with grain."""
-    folder, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
-    for i in range(5):
-        coarse = Image.fromarray(rng.integers(0, 256, (9, 8, 3), dtype=np.uint8))
-        smooth = np.asarray(coarse.resize((90, 80), Image.Resampling.BICUBIC), np.float64)
-        grainy = (smooth + rng.normal(0, 6, smooth.shape)).clip(0, 255).astype(np.uint8)
-        Image.fromarray(grainy).save(folder / f"{i}.png")
-    return Photos(folder)
+    return Photos(in_files(grainy(80, 90), tmp_path_factory.mktemp("photos")))
 
 
 @pytest.fixture(scope="module")
@@ -169,23 +154,7 @@ def test_two_processes_have_the_gradients_of_one(start: Path, photos: Photos) ->
     whole = Ranked(*(torch.cat(tensors) for tensors in each))
     assert dominance(whole.amounts, whole.set).any()
     loss, expected = gradients(recipe, model, whole, lambda tensor: tensor)
-    handed: list[list[Tensor]] = [[], []]
-    for part, calls in zip(parts, handed, strict=True):
-
-        def note(tensor: Tensor, calls: list[Tensor] = calls) -> Tensor:
-            calls.append(tensor.detach())
-            return tensor
-
-        gradients(recipe, model, part, note)
-    found = []
-    for rank, part in enumerate(parts):
-        others = iter(handed[1 - rank])
-
-        def gather(tensor: Tensor, rank: int = rank, others: Any = others) -> Tensor:
-            other = next(others)
-            return torch.cat([tensor, other] if rank == 0 else [other, tensor])
-
-        found.append(gradients(recipe, model, part, gather))
+    found = of_two_processes(parts, lambda part, gather: gradients(recipe, model, part, gather))
     assert [value for value, _ in found] == pytest.approx([loss, loss], rel=1e-5)
     assert expected.keys() == found[0][1].keys() == found[1][1].keys()
     assert all(name.startswith("scorer.") for name in expected)
@@ -236,7 +205,7 @@ def test_it_trains_the_score_alone_and_what_is_shipped_can_be_loaded(
 
 
 def test_maps_alone_are_shipped_and_nothing_else(start: Path, tmp_path: Path) -> None:
-    shipped = tmp_path / "shipped.safetensors"
+    shipped = tmp_path / "new" / "shipped.safetensors"
     shipping.main([str(start), str(shipped), "--photos", "somewhere", "--license", "CC0-1.0"])
     _, kept = checkpoint.read(shipped)
     assert kept["about"]["source"].startswith("iqa-eval pretrain relational-maps: 8 steps")
@@ -244,3 +213,5 @@ def test_maps_alone_are_shipped_and_nothing_else(start: Path, tmp_path: Path) ->
     checkpoint.write(shipped, tensors, {**kept, "recipe": "slide-iqa"})
     with pytest.raises(ValueError, match="of the recipe 'slide-iqa', which is not shipped here"):
         shipping.ship(shipped, tmp_path / "out", TrainedOn("somewhere"), "CC0-1.0")
+    with pytest.raises(ValueError, match="a folder; name a file"):
+        shipping.ship(start, tmp_path, TrainedOn("somewhere"), "CC0-1.0")

@@ -12,12 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 
 from baselines.pretraining import checkpoint
@@ -26,36 +23,23 @@ from baselines.slide_iqa.config import PRESETS
 from baselines.slide_iqa.model import Slide
 from baselines.slide_iqa.recipe import SlideRecipe, make
 from baselines.slide_iqa.views import Batch, make_views
-from harness.model import Unavailable
+from tests.baselines.pretraining.trials import (
+    grainy,
+    in_files,
+    of_two_processes,
+    published_weights_are_one_line,
+)
 
 ROOT = Path(__file__).parents[3]
 SMOKE = PRESETS["smoke"]
 RECIPE = SlideRecipe(SMOKE)
 STUDENT = ("projector.", "predictor.")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def photographs(count: int = 5) -> list[Tensor]:
-    """Smooth noise with grain, ``uint8 [3, 120, 132]``."""
-    rng = np.random.default_rng(0)
-    found = []
-    for _ in range(count):
-        coarse = Image.fromarray(rng.integers(0, 256, (9, 8, 3), dtype=np.uint8))
-        smooth = np.asarray(coarse.resize((132, 120), Image.Resampling.BICUBIC), np.float64)
-        grainy = (smooth + rng.normal(0, 6, smooth.shape)).clip(0, 255).astype(np.uint8)
-        found.append(torch.from_numpy(grainy).permute(2, 0, 1))
-    return found
+PHOTOGRAPHS = grainy(120, 132)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def batch(views: int, seed: int = 0) -> Batch:
-    return make_views(photographs(), views, SMOKE, torch.Generator().manual_seed(seed))
+    return make_views(PHOTOGRAPHS, views, SMOKE, torch.Generator().manual_seed(seed))
 
 
 def double(model: Slide) -> Slide:
@@ -85,24 +69,9 @@ def test_two_processes_have_the_gradients_of_one() -> None:
         Batch(images[own], whole.records.map(lambda t, own=own: t[own]))
         for own in (slice(0, half), slice(half, None))
     ]
-    # What each process hands to gather, in the order of its calls.
-    handed: list[list[Tensor]] = [[], []]
-    for part, calls in zip(parts, handed, strict=True):
-
-        def note(tensor: Tensor, calls: list[Tensor] = calls) -> Tensor:
-            calls.append(tensor.detach())
-            return tensor
-
-        gradients(double(model), part.images, part, note)
-    found = []
-    for rank, part in enumerate(parts):
-        others = iter(handed[1 - rank])
-
-        def gather(tensor: Tensor, rank: int = rank, others: Any = others) -> Tensor:
-            other = next(others)
-            return torch.cat([tensor, other] if rank == 0 else [other, tensor])
-
-        found.append(gradients(double(model), part.images, part, gather))
+    found = of_two_processes(
+        parts, lambda part, gather: gradients(double(model), part.images, part, gather)
+    )
     assert loss > 0.5
     assert [each for each, _ in found] == pytest.approx([loss, loss], rel=1e-12)
     largest = max(float(g.abs().max()) for g in expected.values())
@@ -142,7 +111,7 @@ def test_build_depends_on_the_seed_alone() -> None:
 def test_batches_depend_on_their_generator_and_the_curriculum_on_the_step() -> None:
     def severities(step: int, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        found = RECIPE.batch(photographs(), 32, step, generator, "cpu")  # type: ignore[arg-type]
+        found = RECIPE.batch(PHOTOGRAPHS, 32, step, generator, "cpu")  # type: ignore[arg-type]
         assert found.images.shape == (32, 3, 64, 64)
         return found.records.severity
 
@@ -191,12 +160,9 @@ def test_presets_by_name_and_what_was_given_instead() -> None:
 def test_a_preset_whose_published_weights_are_not_here_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     for start in (lambda: make("full", {}), SlideRecipe(PRESETS["full"]).build):
-        with pytest.raises(Unavailable) as caught:
-            start()
-        assert "\n" not in str(caught.value)
-        assert "timm.create_model('vit_small_patch16_224" in str(caught.value.command)
+        command = published_weights_are_one_line(start, tmp_path, monkeypatch)
+        assert "timm.create_model('vit_small_patch16_224" in command
     assert capfd.readouterr() == ("", "")
 
 
@@ -223,9 +189,7 @@ def started(photos: Path, out: Path) -> subprocess.Popen[bytes]:
 @pytest.mark.slow
 def test_a_run_killed_half_way_and_resumed_ends_with_the_same_checkpoint(tmp_path: Path) -> None:
     photos, whole, killed = (tmp_path / name for name in ("photos", "whole", "killed"))
-    photos.mkdir()
-    for i, photo in enumerate(photographs()):
-        Image.fromarray(photo.permute(1, 2, 0).numpy()).save(photos / f"{i}.png")
+    in_files(PHOTOGRAPHS, photos)
     assert started(photos, whole).wait(300) == 0
     process, deadline = started(photos, killed), time.monotonic() + 300
     while not (killed / "state.pt").exists():  # of step 4

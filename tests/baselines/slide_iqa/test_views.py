@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from skimage import data
 from torch import Tensor
 
 from baselines.slide_iqa import render, views
@@ -20,30 +19,14 @@ from baselines.slide_iqa.relations import POSITIVE, relations, shares
 from baselines.slide_iqa.views import Batch, make_views
 from probes.degradations import BANK, HELD_OUT, degrade_batch
 from probes.masks import HELD_OUT_SHAPES, MaskRecipe, alpha
+from tests.baselines.pretraining.trials import Photographs
 
 SMALL = PRESETS["small"]
 SMOKE = PRESETS["smoke"]
 TAU = SMALL.least_coverage
 
 
-class Photographs:
-    """Pieces of three photographs of scikit-image, each unlike the others."""
-
-    def __init__(self, number: int = 24, size: tuple[int, int] = (190, 210)) -> None:
-        whole = [torch.from_numpy(getattr(data, n)()) for n in ("astronaut", "coffee", "chelsea")]
-        self.photos = [
-            whole[i % 3][4 * i :, 3 * i :][: size[0], : size[1]].permute(2, 0, 1)
-            for i in range(number)
-        ]
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
-    def __getitem__(self, number: int, /) -> Tensor:
-        return self.photos[number]
-
-
-PHOTOS = Photographs()
+PHOTOS = Photographs((190, 210))
 
 
 def made(config: SlideConfig, seed: int = 0, n: int = 128, progress: float = 0.0) -> Batch:
@@ -344,7 +327,7 @@ def test_without_localized_views_all_coverage_is_full() -> None:
 
 
 def test_small_photographs_are_enlarged() -> None:
-    photos = Photographs(4, (30, 70))
+    photos = Photographs((30, 70), number=4)
     batch = make_views(photos, 8, SMOKE, torch.Generator().manual_seed(0))
     assert batch.images.shape == (8, 3, 64, 64)
     assert batch.images.std() > 0.05
