@@ -96,7 +96,7 @@ def claim_table(table: pd.DataFrame) -> Iterator[str]:
     """Every difference of the claim's two arms with its interval."""
     rows = differences(table, *CLAIM)
     rows = rows[rows["metric"].isin(WORDS)]
-    yield from _lines(
+    yield from lines(
         ["test", "damage", "area", "number", f"`{CLAIM[0]}` − `{CLAIM[1]}`", "", "interval"],
         (
             [
@@ -115,11 +115,11 @@ def arms_table(table: pd.DataFrame) -> Iterator[str]:
     head = [f"{WORDS[m]}{f', {a}' if a else ''}" for m, a in columns]
     for (test, types), here in means.dropna(subset=["types"]).groupby(["test", "types"]):
         yield f"\n{test}, {types} damage:\n"
-        yield from _lines(["arm", *head], _cells(here, columns))
+        yield from lines(["arm", *head], _cells(here, columns))
     pseudo = means[means["metric"] == measure.PSEUDO]
     if len(pseudo):
         yield "\nWhole images, pseudo-labels (no person has rated them):\n"
-        yield from _lines(["arm", WORDS[measure.PSEUDO]], _cells(pseudo, [(measure.PSEUDO, None)]))
+        yield from lines(["arm", WORDS[measure.PSEUDO]], _cells(pseudo, [(measure.PSEUDO, None)]))
 
 
 def _cells(
@@ -143,7 +143,7 @@ def _number(row: pd.Series, sign: str = "") -> str:
     return text.replace("-", "−")
 
 
-def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     yield from (f"| {' | '.join(row)} |" for row in rows)

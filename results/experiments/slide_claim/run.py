@@ -101,7 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("--photos", type=Path, required=True, help="folder of photographs to train on")
-    add("--test", type=_test, action="append", required=True, help="NAME=DIR, never trained on")
+    add(
+        "--test",
+        type=named_folder,
+        action="append",
+        required=True,
+        help="NAME=DIR, never trained on",
+    )
     add("--steps", type=_positive, default=625, help="of each run (default: %(default)s)")
     add("--batch", type=_positive, default=128, help="views a step (default: %(default)s)")
     add("--seeds", type=_positive, default=3, help="runs of each arm (default: %(default)s)")
@@ -116,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _test(text: str) -> tuple[str, Path]:
+def named_folder(text: str) -> tuple[str, Path]:
     name, _, folder = text.partition("=")
     if not name or not folder:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=DIR")
