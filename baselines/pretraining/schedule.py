@@ -21,7 +21,10 @@ def learning_rate(step: int, plan: Optimization) -> float:
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """What is trained, for AdamW: no decay of norms, biases, tokens and position embeddings."""
+    """What is trained, for AdamW: no decay of norms, biases, tokens and position embeddings.
+
+    The gains of standardized convolutions decay, as weights do.
+    """
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():

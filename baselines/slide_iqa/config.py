@@ -62,7 +62,9 @@ class SlideConfig:
     pristine_share: float = 0.05
     full_frame_share: float = 0.35
     regions: tuple[float, ...] = (0.5, 0.35, 0.15)  # shares of 1, 2, 3 regions
-    areas: tuple[float, float] = (0.03, 0.6)  # log-uniform, fraction of the crop
+    # Log-uniform, fraction of the crop; of the image that two crops are cut from, where there are
+    # two: a crop of it shows more or less, and its record says how much.
+    areas: tuple[float, float] = (0.03, 0.6)
     feather_share: float = 0.5
     feathers: tuple[float, float] = (2.0, 12.0)  # uniform, pixels
     band_share: float = 0.03  # of the localized

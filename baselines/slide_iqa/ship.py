@@ -10,15 +10,17 @@ out of all training; alpha is chosen by cross-validation over contents.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from baselines.pretraining.card import run_in_words
 from harness.model import Role, TrainedOn
-from harness.sample import Dataset
+from harness.sample import Damage, Dataset
 
 from .recipe import NAME
 
@@ -40,6 +42,8 @@ def ship(
     from .adapter import load
 
     tensors, kept = checkpoints.read(checkpoint)
+    if (recipe := kept.get("recipe")) != NAME or "optimization" not in kept:
+        raise ValueError(f"checkpoint {checkpoint}: of {recipe!r}, not of a run of {NAME}")
     encoder = {name: value for name, value in tensors.items() if not name.startswith("head.")}
     role: Role = "pseudo" if labels.label_kind == "pseudo" else "labels"
     about = {
@@ -47,9 +51,11 @@ def ship(
         "license": license,
         "source": _source(kept, labels, note),
     }
-    # The head is fitted on what half precision makes of the images.
-    checkpoints.write(out, encoder, {**kept, "about": about}, half=encoder)
-    head = fit_head(load(weights=str(out)), trained_types_of(labels))
+    with TemporaryDirectory() as folder:
+        # The head is fitted on what half precision makes of the images.
+        halved = Path(folder, "halved.safetensors")
+        checkpoints.write(halved, encoder, kept, half=encoder)
+        head = fit_head(load(weights=str(halved)), without_held_out(labels))
     read = {
         "head.weight": torch.from_numpy(head.coefficients).float(),
         "head.bias": torch.tensor([head.intercept]),
@@ -57,16 +63,17 @@ def ship(
     checkpoints.write(out, {**encoder, **read}, {**kept, "about": about}, half=encoder)
 
 
-def trained_types_of(dataset: Dataset) -> Dataset:
-    """Without the images of damage that is held out of all training."""
+def without_held_out(dataset: Dataset) -> Dataset:
+    """Without the images whose damage, or its mask, is known to be held out of all training."""
     from probes.degradations import HELD_OUT
+    from probes.masks import HELD_OUT_SHAPES
 
-    samples = tuple(
-        sample
-        for sample in dataset.samples
-        if {damage.type for damage in sample.damages}.isdisjoint(HELD_OUT)
-    )
-    return replace(dataset, name=f"{dataset.name}-trained-types", samples=samples)
+    def held_out(damage: Damage) -> bool:
+        shape = None if damage.mask is None else json.loads(damage.mask)["shape"]
+        return damage.type in HELD_OUT or shape in HELD_OUT_SHAPES
+
+    samples = tuple(sample for sample in dataset.samples if not any(map(held_out, sample.damages)))
+    return replace(dataset, name=f"{dataset.name}-without-held-out", samples=samples)
 
 
 def _source(kept: Mapping[str, Any], labels: Dataset, note: str) -> str:
@@ -74,14 +81,19 @@ def _source(kept: Mapping[str, Any], labels: Dataset, note: str) -> str:
     from probes.masks import SHAPES
 
     plan, slide = kept["optimization"], kept["config"]
-    held_out = [name for name in TYPES if name not in slide["types"]]
-    held_out += [shape for shape in SHAPES if shape not in slide["shapes"]]
+    types = [name for name in TYPES if name not in slide["types"]]
+    shapes = [shape for shape in SHAPES if shape not in slide["shapes"]]
     kind = "pseudo-labels" if labels.label_kind == "pseudo" else "labels"
-    views = f"views of {slide['backbone']['image_size']} pixels"
+    damages = {damage.type for sample in labels.samples for damage in sample.damages}
+    # Of other sets it is not known what was done to their images.
+    known = damages and damages <= set(TYPES)
     told = [
-        run_in_words(NAME, kept["step"], views, plan),
+        run_in_words(
+            NAME, kept["step"], f"views of {slide['backbone']['image_size']} pixels", plan
+        ),
         f"head: ridge on the {kind} of {labels.name}",
-        f"never seen: {', '.join(held_out)}",
+        f"never seen by {'encoder or head' if known else 'the encoder'}: damage of the types "
+        f"{', '.join(types)}; masks of the shape {', '.join(shapes)}",
     ]
     return "; ".join([*told, note] if note else told)
 

@@ -197,7 +197,7 @@ def table_of(small, full):
 @pytest.mark.parametrize(
     ("small", "full", "said"),
     [
-        ((0.1, 0.2), (0.01, 0.1), "the claim comes out."),
+        ((0.1, 0.2), (0.01, 0.1), "the claim comes out, between two networks of one seed."),
         (
             (0.1, 0.2),
             (-0.1, 0.1),
@@ -212,6 +212,23 @@ def test_what_becomes_of_the_claim(small, full, said):
     assert said in verdicts.claim(table_of(small, full), "held-out")
 
 
+def test_where_an_arm_is_below_another_is_said():
+    table = table_of((-0.2, -0.1), (0.1, 0.2))
+    table.loc[table["against"] == "uniform", "against"] = "untrained"
+    said = report.against(table, "untrained")
+    assert "at 1/16 below in 3 of 3; at 1/4 nothing was measured; at 1 above in 3 of 3" in said
+    assert "Below in: kodak, mAP of the type at 1/16: −0.150 [−0.200, −0.100]" in said
+
+
+def test_a_number_of_one_seed_keeps_the_interval_of_its_protocol():
+    rows = rows_of({"small": [0.6], "uniform": [0.5, 0.7]}, metric=measure.PSEUDO)
+    rows = rows.assign(low=0.4, high=0.8, interval="bootstrap")
+    none = left_of({"small": [[0.6]]})
+    found = combine.combined(rows, none, ()).set_index("arm")
+    assert found.loc["small", ["low", "high", "interval"]].tolist() == [0.4, 0.8, "bootstrap"]
+    assert "2 seeds" in found.loc["uniform", "interval"]
+
+
 def test_intervals_apart_are_counted_in_favor_only():
     assert "in its favor, in 3 of 3" in verdicts.claim(table_of((0.1, 0.2), (0, 0.1)), "held-out")
     assert "in its favor, in 0 of 3" in verdicts.claim(table_of((-0.2, -0.1), (0, 1)), "held-out")
@@ -221,6 +238,7 @@ def test_intervals_apart_are_counted_in_favor_only():
 FACTS = {
     "arms": list(arms.ARMS), "seeds": 1, "steps": 2, "batch": 16, "views": 32,
     "precision": "32-true", "budget": 800, "tests": {"kodak": 24}, "squeezenet": False,
+    "shipped": False, "command": "python -P run.py --steps 2",
 }  # fmt: skip
 
 
@@ -234,6 +252,8 @@ def test_the_report_is_made_from_the_written_table(tmp_path):
     assert "| small | 0.650 [0.640, 0.660] | 0.500 [0.490, 0.510] |" in text
     assert "SqueezeNet was left out" in text
     assert "With one seed nothing is known" in text
+    assert "Made by `python -P run.py --steps 2`" in text
+    assert "no arm here" in text
     for name in METRICS:
         assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 10_000
         assert f"figures/{name}.png" in text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +47,18 @@ def test_one_of_the_readings_is_that_of_the_package(base, tmp_path):
     read = Read(base, "whole: class, mean, deviation", WINDOW, tmp_path)
     torch.testing.assert_close(read.features(pixels), base.features(pixels))
     assert torch.equal(read.features(pixels), read.features(pixels))
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.rglob("*.npy"))) == 1
+
+
+def test_what_is_kept_is_of_its_network(base, tmp_path):
+    pixels, reading = [image(240, 336)], "whole: class, mean"
+    encoder = deepcopy(base.encoder)
+    with torch.no_grad():
+        encoder.vit.cls_token.add_(1)
+    weights = (replace(base.card.weights[0], sha256="0" * 64),)
+    other = adapter.Features(encoder, replace(base.card, weights=weights))
+    found = [Read(each, reading, WINDOW, tmp_path).features(pixels) for each in (base, other)]
+    assert not torch.equal(*found)
 
 
 def test_a_single_window_is_the_whole_image(base):

@@ -1,5 +1,7 @@
 """SqueezeNet with Caffe's ImageNet weights as an encoder of whole images: an outside anchor.
 
+Its last feature map is read as the patch tokens of the arms are: mean and standard deviation.
+
 F. Iandola et al., SqueezeNet, arXiv 1602.07360, 2016. No adapter of the package takes it: timm has
 no such network, and these weights want channels in the order blue, green, red.
 """
@@ -22,7 +24,7 @@ _MEANS = (103.939, 116.779, 123.68)  # of blue, green, red in 0..255
 
 
 class SqueezeNet:
-    """The last feature map, averaged over space. Raises ValueError for a file of another net."""
+    """Mean and deviation of the last feature map. Raises ValueError for a file of another net."""
 
     def __init__(self, path: Path) -> None:
         import torch
@@ -38,7 +40,7 @@ class SqueezeNet:
         self.net = net.features.eval().requires_grad_(False)
         self.card = ModelCard(
             name=NAME,
-            version="1",
+            version="2",
             mode="NR",
             summary="SqueezeNet 1.0 of ImageNet (Caffe), frozen, on the whole image",
             paper="Iandola et al., SqueezeNet, arXiv 1602.07360, 2016",
@@ -56,13 +58,14 @@ class SqueezeNet:
         return self
 
     def features(self, images: Images) -> torch.Tensor:
-        """``float32 [N, 1, 512]``."""
+        """``float32 [N, 1, 1024]``: means over space, then standard deviations."""
         import torch
 
         means = torch.tensor(_MEANS).view(3, 1, 1)
+        rows = []
         with torch.inference_mode():
-            rows = [
-                self.net((image.flip(0).float() - means)[None].to(self.device)).mean((0, 2, 3))
-                for image in images
-            ]
+            for image in images:
+                (found,) = self.net((image.flip(0).float() - means)[None].to(self.device))
+                places = found.flatten(1)
+                rows.append(torch.cat([places.mean(1), places.std(1, correction=0)]))
         return torch.stack(rows)[:, None].cpu()

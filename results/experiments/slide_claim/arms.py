@@ -18,7 +18,7 @@ from typing import Any
 from baselines.pretraining import checkpoint
 from baselines.pretraining.photos import Photos
 from baselines.pretraining.state import settings
-from baselines.slide_iqa.adapter import Features, load
+from baselines.slide_iqa.adapter import SHIPPED, Features, load
 from baselines.slide_iqa.config import PRESETS
 from baselines.slide_iqa.recipe import SlideRecipe, make
 from harness.model import Model, TrainedOn
@@ -114,6 +114,13 @@ def _run(plan: Plan, arm: str, seed: int) -> Path:
         last = next((line for line in reversed(lines) if line.strip()), "nothing was written")
         raise RuntimeError(f"{arm}, seed {seed}: {last.strip()} (see {log})")
     return folder
+
+
+def is_shipped(plan: Plan, arm: str, seed: int) -> bool:
+    """Whether an arm is of the run whose checkpoint is in the package."""
+    _, kept = checkpoint.read(plan.folder(arm, seed) / CHECKPOINT)
+    _, shipped = checkpoint.read(SHIPPED)
+    return {key: value for key, value in shipped.items() if key != "about"} == kept
 
 
 def untrained(plan: Plan, seed: int) -> Path:

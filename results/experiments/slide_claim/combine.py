@@ -94,6 +94,9 @@ def _row(
     if mine.empty or not len(seeds):
         return None
     values, left = mine.loc[seeds, "value"].to_numpy(float), _left(without, arm, seeds)
+    if not against and left is None and len(mine) == 1:  # what the protocol itself says
+        one = mine.iloc[0]
+        return one["value"], one["low"], one["high"], int(one["n"]), one["interval"], None
     if against:
         theirs = seeds if len(other) > 1 else other.index.repeat(len(seeds))
         values = values - other.loc[theirs, "value"].to_numpy(float)

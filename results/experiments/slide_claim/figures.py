@@ -97,7 +97,7 @@ def _by_area(
         name,
         figure,
         f"{title}, by damaged area",
-        "means over seeds; bars: 95 % over seeds and contents",
+        _bars_are(rows),
         f"{title} by damaged area, for each set of test photographs, with damage that was trained "
         "and damage that was held out. Thick: the two arms of the claim. Gray and open: controls "
         f"and anchors.{dotted}",
@@ -125,11 +125,17 @@ def _extent(rows: pd.DataFrame, looks: dict[str, dict[str, object]]) -> Picture:
         _R2,
         figure,
         "How large the damaged part is",
-        "means over seeds; bars: 95 % over seeds and contents",
+        _bars_are(rows),
         "R² of log₂ of the damaged area, read by a linear head; 0 is what is known without "
         "features. Gray and open: controls and anchors.",
         f"Points with intervals, {len(present)} arms; the table has the numbers.",
     )
+
+
+def _bars_are(rows: pd.DataFrame) -> str:
+    """What is shown; one seed has no spread, and only contents vary."""
+    several = bool(rows["interval"].astype(str).str.contains(" seeds and ").any())
+    return f"{'means over seeds; ' * several}bars: 95 % over {'seeds and ' * several}contents"
 
 
 def _bars(rows: pd.DataFrame) -> np.ndarray:

@@ -13,6 +13,7 @@ import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from slide_claim.report import WORDS, lines
 from baselines.pretraining import checkpoint
 from baselines.slide_iqa.adapter import Features, load
 from baselines.slide_iqa.reading import halved
+from harness.atomic import write_atomic
 from harness.model import Images, Model
 
 HERE = Path(__file__).resolve().parent
@@ -56,7 +58,9 @@ class Read(Features):
 
     def __init__(self, base: Features, reading: str, window: int, kept: Path) -> None:
         self.places = [_STATISTICS.index(name) for name in READINGS[reading]]
-        self.window, self.kept = window, kept
+        self.window = window
+        self.kept = kept / f"{base.card.weights_hash[:16]}-{window}"
+        self.kept.mkdir(parents=True, exist_ok=True)
         name = f"slide-read:{reading.replace(': ', '-').replace(', ', '-').replace(' ', '-')}"
         super().__init__(base.encoder, replace(base.card, name=name, paper=""))
 
@@ -72,7 +76,9 @@ class Read(Features):
             return np.load(path)
         full = image[None].float() / 255
         both = [statistics(self, scale, self.window) for scale in (full, halved(full))]
-        np.save(path, found := torch.stack(both).numpy())
+        found = torch.stack(both).numpy()
+        np.save(written := BytesIO(), found)
+        write_atomic(path, written.getvalue())
         return found
 
 
@@ -108,8 +114,8 @@ def text(table: pd.DataFrame) -> Iterator[str]:
         "One checkpoint, read in several ways: the tokens of the whole image, or those of windows "
         "as large as the views that it was trained on; of the patch tokens the mean, and besides "
         "it their standard deviation or maximum. Damage of held-out types in masks of a held-out "
-        "shape, the same images for all. Intervals of single numbers are in readings.csv; "
-        "differences of less than 0.05 are within them.\n"
+        "shape, the same images for all; readings.csv has the interval of each number. A reading "
+        "chosen by this table is chosen on these photographs and this damage.\n"
     )
     for test, here in table.groupby("test"):
         yield f"\n## {test}\n"
@@ -132,7 +138,7 @@ def main(argv: list[str] | None = None) -> None:
     given = parser.parse_args(argv)
     base = load(weights=str(given.checkpoint))
     window = checkpoint.read(given.checkpoint)[1]["config"]["backbone"]["image_size"]
-    (kept := given.out / "tokens").mkdir(parents=True, exist_ok=True)
+    kept = given.out / "tokens"
     sets = measure.probe_sets(dict(given.test), given.budget)
     held_out = {key: dataset for key, dataset in sets.items() if key[1] == "held-out"}
     models: dict[tuple[str, str], str | Model] = {

@@ -22,6 +22,7 @@ from slide_claim.verdicts import (
     FULL,
     JUDGED,
     SMALL,
+    below,
     claim,
     differences,
     said,
@@ -70,12 +71,12 @@ def text(table: pd.DataFrame, facts: Mapping[str, Any]) -> Iterator[str]:
         yield claim(table, types) + "\n"
         for area in (SMALL, FULL):
             yield sentence(table, types, area) + "\n"
-    for other in ("none-positive", "none-negative", "type-only"):
-        if (counted := tally(table, arms.BASE, other, SMALL, "held-out")).total():
-            yield f"`{arms.BASE}` against `{other}`, held-out damage at {SMALL}: {said(counted)}.\n"
-    for other in (arms.UNTRAINED, anchors.NAME, "nss:brisque"):
-        if (counted := tally(table, arms.BASE, other, SMALL, "held-out")).total():
-            yield f"`{arms.BASE}` against {other}, held-out damage at {SMALL}: {said(counted)}.\n"
+    others = ("none-positive", "none-negative", "type-only")
+    for other in (*others, arms.UNTRAINED, anchors.NAME, "nss:brisque"):
+        if tally(table, arms.BASE, other, SMALL, "held-out"):
+            yield against(table, other) + "\n"
+    if told := pseudo(table):
+        yield told + "\n"
     yield "### The claim, number by number\n"
     yield from claim_table(table)
     yield "\n### All arms\n"
@@ -90,6 +91,29 @@ def sentence(table: pd.DataFrame, types: str, area: str) -> str:
     each = [f"{row['test']} {_number(row, '+')} ({verdict(row)})" for _, row in rows.iterrows()]
     what = f"`{CLAIM[0]}` − `{CLAIM[1]}`, paired, {WORDS['type_map']} on {types} damage"
     return f"{what} at area {area}: {'; '.join(each) or 'nothing was measured'}."
+
+
+def against(table: pd.DataFrame, other: str) -> str:
+    """``arms.BASE`` beside another arm on held-out damage, and all numbers in which it is below."""
+    at = {
+        area: said(tally(table, arms.BASE, other, area, "held-out"))
+        for area in (SMALL, "1/4", FULL)
+    }
+    told = "; ".join(f"at {area} {counted}" for area, counted in at.items())
+    lower = [
+        f"{row['test']}, {WORDS[row['metric']]} at {row['area']}: {_number(row, '+')}"
+        for row in below(table, arms.BASE, other, "held-out")
+    ]
+    worse = f" Below in: {'; '.join(lower)}." if lower else ""
+    return f"`{arms.BASE}` against `{other}`, held-out damage: {told}.{worse}"
+
+
+def pseudo(table: pd.DataFrame) -> str:
+    """What linear heads on whole images reach; "" if that was not measured."""
+    means = table[(table["seed"] == combine.MEAN) & table["against"].isna()]
+    rows = means[means["metric"] == measure.PSEUDO].set_index("arm")
+    each = [f"`{arm}` {_number(rows.loc[arm])}" for arm in ORDER if arm in rows.index]
+    return f"{WORDS[measure.PSEUDO]}, whole images: {', '.join(each)}." if each else ""
 
 
 def claim_table(table: pd.DataFrame) -> Iterator[str]:
@@ -167,8 +191,18 @@ def _what_was_run(facts: Mapping[str, Any]) -> str:
         f"frozen and read by linear heads on contents that these have not seen: {tests}. The "
         "held-out damage is of types and of a shape of masks that no arm was trained with; heads "
         "have learned both, from other contents. Numbers of the two kinds of damage are on "
-        "different sets, with different numbers of types, and cannot be compared.\n"
+        "different sets, with different numbers of types, and cannot be compared. That the "
+        "deviations of patch tokens are read besides their mean was chosen on these photographs "
+        "and this held-out damage (readings.md): all arms are read alike, and SqueezeNet's last "
+        f"feature map is, too.{_shipped(facts)}\n\nMade by `{facts['command']}`, with folders of "
+        "one's own.\n"
     )
+
+
+def _shipped(facts: Mapping[str, Any]) -> str:
+    if not facts["shipped"]:
+        return " The checkpoint in the package is of a longer run of `small`, and no arm here."
+    return " `small` of seed 0 is the checkpoint in the package, before it was halved in precision."
 
 
 def _setting(arm: str) -> str:

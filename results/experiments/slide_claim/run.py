@@ -64,8 +64,20 @@ def main(argv: list[str] | None = None) -> None:
         "budget": given.budget,
         "tests": {test: len(sets[test, "trained"].references) for test, _ in given.test},
         "squeezenet": given.squeezenet is not None,
+        "shipped": arms.is_shipped(plan, arms.BASE, 0),
+        "command": _command(given),
     }  # fmt: skip
     print(f"written: {report.write(given.report, facts)}")
+
+
+def _command(given: argparse.Namespace) -> str:
+    """What makes the same report; folders are the user's own."""
+    tests = " ".join(f"--test {test}=DIR" for test, _ in given.test)
+    words = [f"python -P {Path(__file__).name} --photos DIR {tests}"]
+    words += [f"--{name} {getattr(given, name)}" for name in ("steps", "seeds", "budget")]
+    words += [f"--arms {' '.join(given.arms)}"] * (given.arms != list(arms.ARMS))
+    words += ["--squeezenet FILE"] * (given.squeezenet is not None)
+    return " ".join(words)
 
 
 def _left_out(

@@ -34,6 +34,13 @@ def tally(table: pd.DataFrame, arm: str, against: str, area: str, types: str) ->
     return Counter(verdict(row) for row in rows.to_dict("records"))
 
 
+def below(table: pd.DataFrame, arm: str, against: str, types: str) -> list[pd.Series]:
+    """Where one arm is below another, at any area, over tests and JUDGED."""
+    rows = differences(table, arm, against)
+    rows = rows[(rows["types"] == types) & rows["metric"].isin(JUDGED)]
+    return [row for _, row in rows.iterrows() if verdict(row) == BELOW]
+
+
 def said(counts: Counter[str]) -> str:
     """ "above in 3 of 6, undecided in 3 of 6 (the 95 % interval holds 0)"."""
     n = counts.total()
@@ -67,6 +74,8 @@ def claim(table: pd.DataFrame, types: str) -> str:
     if full[UNDECIDED] and not full[BELOW]:
         outcome += "; no loss on full frames is seen, and none is ruled out"
     gaps = _apart(table, types)
+    if table.loc[table["arm"] == CLAIM[0], "seed"].nunique() <= 2:  # one, and the mean
+        outcome += ", between two networks of one seed"
     return (
         f"**On {types} damage the claim {outcome}.** `{CLAIM[0]}` against `{CLAIM[1]}`, over test "
         f"sets and {len(JUDGED)} measures: at {SMALL} of the area {said(small)}; on full frames "

@@ -47,7 +47,7 @@ def test_arms_differ_from_small_in_one_field(arm: str) -> None:
     assert differing == ["full_frame_share" if arm == "uniform" else "relation"]
 
 
-def test_the_small_preset_is_the_spec() -> None:
+def test_what_ships_is_trained_by_the_small_preset_as_it_is() -> None:
     small = PRESETS["small"]
     rule = (small.least_coverage, small.positive_gap, small.negative_gap, small.unshared_coverage)
     assert rule == (0.03, 0.5, 1.5, 0.15)
