@@ -2,9 +2,11 @@
 
 Three things take turns, on the recipe slide-iqa: the bare steps, of the same network on one batch
 that is made beforehand; the steps of ``pretrain`` as it is, with the time that they wait for
-their batches; and the making of these batches alone, with the time in its parts. On a GPU all
-clocks wait for it. On a CPU batches are made on the cores that train, so that little waiting
-says little there. The photographs are those that libraries ship, unless a folder is given.
+their batches; and the making of these batches alone, in this process, with the time in its parts.
+On a GPU all clocks wait for it, and what batches are made of is also drawn alone by as many
+workers as ``pretrain`` has there. On a CPU batches are made on the cores that train, so that
+little waiting says little there. The photographs are those that libraries ship, unless a folder
+is given.
 
 The time in degradations is also given as a share of a real step, as if nothing went on beside
 them. The last line is ``pretrain ratio VALUE``: images per second of the real steps over those
@@ -21,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from baselines.loading import usable_device
-from baselines.pretraining.batches import generator
+from baselines.pretraining.batches import Draw, default_workers, drawn_by_workers
 from baselines.pretraining.contrast import info_nce
 from baselines.pretraining.loop import pretrain
 from baselines.pretraining.photos import Photos
@@ -51,7 +53,7 @@ FIRST, LAST = 2, 1
 PARTS = {
     "plans": [(views, "compose")],
     "masks": [(views, "opacities")],
-    "cutting": [(views, "_window"), (views, "_corners")],
+    "cutting": [(views, "square"), (views, "_corners")],
     "degradations": [(render, "degrade_batch")],
 }
 
@@ -86,12 +88,14 @@ def compare(recipe: SlideRecipe, photos: Photos, device: str, rounds: int) -> No
         f"{torch.get_num_threads()} threads, {len(photos)} photographs",
         flush=True,
     )
+    workers = default_workers(usable_device(device), 1)
     bare = Bare(recipe, photos, device)
     bare.seconds(1)  # to warm up
     found: list[dict[str, float]] = []
     for number in range(1, rounds + 1):
         row = {"bare": bare.seconds(len(counted(recipe)))}
         row |= real(recipe, photos, device) | alone(recipe, photos, device)
+        row |= by_workers(recipe, photos, workers) if workers else {}
         found.append(row)
         rates = (f"{name} {plan.batch / row[name]:.1f}" for name in ("bare", "real", "views"))
         print(f"round {number} of {rounds}, images/s: {', '.join(rates)}", flush=True)
@@ -101,6 +105,8 @@ def compare(recipe: SlideRecipe, photos: Photos, device: str, rounds: int) -> No
     print(f"bare forward pass, backward pass and optimizer step: {one:.1f} images/s")
     print(f"real steps: {ours:.1f} images/s; waiting for batches {share(found, 'waiting', 'real')}")
     print(f"views alone: {making:.1f} images/s; {parts}")
+    if workers:
+        print(f"drawn by {workers} workers: {plan.batch / middle(found, 'drawn'):.1f} images/s")
     print(f"degradations alone, of the time of a real step: {share(found, 'degradations', 'real')}")
     print(f"pretrain ratio {middle(found, 'bare', 'real'):.2f}")
 
@@ -137,7 +143,7 @@ class Bare:
         torch.manual_seed(self.plan.seed)
         self.model: Any = recipe.build().to(self.device).train()
         self.optimizer = torch.optim.AdamW(parameter_groups(self.model, self.plan.weight_decay))
-        batch = drawn(recipe, photos, 0, device)
+        batch = made(recipe, photos, 0, device)
         self.images, self.relations = batch.images, relations(batch.records, recipe.slide)
 
     def seconds(self, steps: int) -> float:
@@ -165,10 +171,7 @@ class Bare:
 
 @dataclass(frozen=True)
 class Watched(SlideRecipe):
-    """The recipe, which notes when each step has its batch and when it ends.
-
-    The clocks of the run's own log do not wait for a GPU.
-    """
+    """The recipe, which notes when each step has its batch and when it ends."""
 
     began: list[float] = field(default_factory=list)
     ended: list[float] = field(default_factory=list)
@@ -196,11 +199,15 @@ def real(recipe: SlideRecipe, photos: Photos, device: str) -> dict[str, float]:
 # --- the batches ------------------------------------------------------------------------------
 
 
-def drawn(recipe: SlideRecipe, photos: Photos, step: int, device: str) -> views.Batch:
+def draw(recipe: SlideRecipe, photos: Photos) -> Draw:
+    """That of the only process of a run."""
+    return Draw(recipe, photos, recipe.optimization.batch, 0)
+
+
+def made(recipe: SlideRecipe, photos: Photos, step: int, device: str) -> views.Batch:
     """The batch of a step of a run."""
-    plan = recipe.optimization
     with torch.no_grad():
-        return recipe.batch(photos, plan.batch, step, generator(plan.seed, step, 0), device)
+        return recipe.batch(draw(recipe, photos)(step), device)
 
 
 def alone(recipe: SlideRecipe, photos: Photos, device: str) -> dict[str, float]:
@@ -224,10 +231,22 @@ def alone(recipe: SlideRecipe, photos: Photos, device: str) -> dict[str, float]:
                 stack.enter_context(mock.patch.object(home, name, call))
         began = clock()
         for step in steps:
-            drawn(recipe, photos, step, device)
+            made(recipe, photos, step, device)
         whole = clock() - began
     found = {"views": whole, **seconds, "rest": whole - math.fsum(seconds.values())}
     return {name: value / len(steps) for name, value in found.items()}
+
+
+def by_workers(recipe: SlideRecipe, photos: Photos, workers: int) -> dict[str, float]:
+    """Seconds in which workers draw what the batch of a step is made of, once all are at work."""
+    ready, steps = 2 * workers + 1, len(counted(recipe))
+    with closing(drawn_by_workers(draw(recipe, photos), range(ready + steps), workers)) as found:
+        for _ in range(ready):
+            next(found)
+        began = time.perf_counter()
+        for _ in found:
+            pass
+        return {"drawn": (time.perf_counter() - began) / steps}
 
 
 if __name__ == "__main__":

@@ -62,6 +62,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             config = json.loads((file.metadata() or {})[_CONFIG])
+            if not isinstance(config, dict):
+                raise KeyError(_CONFIG)
             return {name: file.get_tensor(name) for name in file.keys()}, config  # noqa: SIM118
     except KeyError:
         raise ValueError(f"checkpoint {path}: no configuration in it: not one of ours") from None

@@ -44,6 +44,13 @@ def pretrain(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
     processes: Annotated[int, typer.Option(help="On this machine; a GPU each.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Processes that draw batches beside each of them; with a GPU up to 8, else 0.",
+        ),
+    ] = None,
 ) -> None:
     """Pretrain an encoder. Stopped or killed, the same command goes on where it ended."""
     make = _maker(name, start)
@@ -51,13 +58,15 @@ def pretrain(
     recipe = make(preset, {key: value for key, value in given.items() if value is not None})
     _require_fabric()
     from .apart import Apart
+    from .loop import check
     from .loop import pretrain as run
     from .photos import Photos
 
+    check(recipe, out, processes, workers)
     apart = Apart.from_folders(apart_from) if apart_from else None
     found = Photos(photos, apart=apart)
     _report(found)
-    written = run(recipe, found, out, device, processes)
+    written = run(recipe, found, out, device, processes, workers)
     typer.echo(f"the checkpoint: {written}")
 
 

@@ -42,6 +42,16 @@ def passed_on() -> Iterator[None]:
 
 
 @contextmanager
+def unheard() -> Iterator[None]:
+    """Processes that this thread starts inside never get a SIGINT, which Ctrl-C sends to all."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[signal.Handlers]:
     if threading.current_thread() is not threading.main_thread():  # which alone gets signals
         yield signal.SIG_DFL

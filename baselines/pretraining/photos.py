@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,17 @@ class Photos:
             raise ValueError(f"{self.folder / self.names[index]}: {photo.reason}")
         self._keep(index, photo.image)
         return photo.image
+
+    def shared(self, processes: int) -> Photos:
+        """The same for each of as many processes, with its part of the memory; none are kept here.
+
+        Another decodes for itself, so what is kept here would be there twice.
+        """
+        self._forget()
+        found = copy(self)
+        found.memory //= processes
+        found._forget()
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         # Another process decodes for itself: sent pixels would pass through /dev/shm, often small.

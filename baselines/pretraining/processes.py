@@ -35,8 +35,6 @@ def start_fabric(plan: Optimization, device: str, processes: int) -> Fabric:
     ``device`` is "auto" (cuda where there is one, else cpu) or as torch names it. Processes
     are spawned, since neither CUDA nor a pool of threads outlives a fork.
     """
-    if processes < 1 or plan.batch % processes:
-        raise ValueError(f"a batch of {plan.batch} cannot be dealt to {processes} processes alike")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     found = usable_device(device)

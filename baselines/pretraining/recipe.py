@@ -70,8 +70,8 @@ class Recipe(Protocol):
 
     ``make(preset: str, overrides: Mapping[str, Any]) -> Recipe``, where ``overrides`` holds
     those of steps, batch, seed and precision that were given. The maker of one that begins with
-    a checkpoint has a third parameter, ``start: Path | None = None``. For several processes the
-    recipe must be picklable.
+    a checkpoint has a third parameter, ``start: Path | None = None``. For several processes, and
+    for workers, the recipe must be picklable.
     """
 
     @property
@@ -92,13 +92,22 @@ class Recipe(Protocol):
         gradient are trained. It is put in training mode, the teacher too.
         """
 
-    def batch(
-        self, photos: Photos, n: int, step: int, generator: torch.Generator, device: str
-    ) -> Any:
-        """The ``n`` samples of this process at ``step``, which counts from 0, on ``device``.
+    @property
+    def multiple(self) -> int:
+        """What the number of samples of a process at each step is a multiple of."""
 
-        All draws follow from ``generator`` (of the CPU; one on the device is seeded by a draw
-        from it) and no torch, NumPy or Python global: it may run while the step before trains.
+    def drawn(self, photos: Photos, n: int, step: int, generator: torch.Generator) -> Any:
+        """What the ``n`` samples of this process at ``step``, which counts from 0, are made of.
+
+        It is the work of the CPU, and may run in another process: what it gives is pickled, so
+        the smaller the better, pixels as ``uint8`` arrays of NumPy. All draws follow from
+        ``generator``, of the CPU, and from no torch, NumPy or Python global.
+        """
+
+    def batch(self, drawn: Any, device: str) -> Any:
+        """The samples that are made of ``drawn`` on ``device``, where their damage is done.
+
+        A generator on the device has a drawn seed: it may run while the step before trains.
         """
 
     def loss(

@@ -34,11 +34,17 @@ class Ended(NamedTuple):
 
 
 def train(
-    fabric: Fabric, recipe: Recipe, photos: Photos, out: Path, run: Mapping[str, Any]
+    fabric: Fabric,
+    recipe: Recipe,
+    photos: Photos,
+    out: Path,
+    run: Mapping[str, Any],
+    workers: int | None = None,
 ) -> Ended:
     """Go on from the state in ``out``, or begin; to the end, to SIGINT or to what goes wrong.
 
-    ``run`` are the settings (see `settings`). Raises ValueError for a state that does not fit.
+    ``run`` are the settings (see `settings`), ``workers`` those of `batches`. Raises ValueError
+    for a state that does not fit.
     """
     plan = recipe.optimization
     torch.manual_seed(plan.seed)
@@ -50,7 +56,7 @@ def train(
     step, seconds = (0, 0.0) if state is None else (state.step, state.seconds)
     pending: list[dict[str, Any]] = [] if state is None else state.pending
     books = Books(recipe, run, out, step) if fabric.is_global_zero else None
-    source = batches(recipe, photos, range(step, plan.steps), fabric)
+    source = batches(recipe, photos, range(step, plan.steps), fabric, workers)
     bar = tqdm(
         desc=recipe.name,
         total=plan.steps * plan.batch,

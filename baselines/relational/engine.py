@@ -53,23 +53,43 @@ class Plan:
     identical: list[int]
 
 
-def make_triplets(
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """All that triplets are made of, small enough to be sent from one process to another.
+
+    ``contents`` ``uint8 [n, 3, S, S]``; ``noise`` seeds what is drawn on the device, and the CPU
+    ``generator`` goes on to what is drawn of the masks.
+    """
+
+    contents: np.ndarray
+    plan: Plan
+    noise: int
+    generator: torch.Generator
+
+
+def draw_triplets(
     photos: Images,
     n: int,
     config: MapsConfig,
     generator: torch.Generator,
-    device: str | torch.device = "cpu",
     progress: float = 0.0,
-) -> Triplets:
-    """``n`` triplets of crops of the photographs, with all their damage, on ``device``.
+) -> Drawn:
+    """What ``n`` triplets of crops of the photographs are made of.
 
     The CPU ``generator`` fixes everything; ``progress`` is the share of the training that is
     done, for the curriculum. Crops are flipped left to right at random before they are damaged.
     """
-    drawn, cut, noise = draws(generator, device)
+    drawn, cut, noise = draws(generator)
     plan = compose(config, n, drawn, config.least_severity(progress))
-    opacities = masks(len(plan.damages), config, generator, device)
-    contents = crops(photos, n, config.crop, cut).to(device).float() / 255
+    return Drawn(crops(photos, n, config.crop, cut), plan, noise, generator)
+
+
+def make_triplets(drawn: Drawn, config: MapsConfig, device: str | torch.device = "cpu") -> Triplets:
+    """The triplets, with all their damage, on ``device``."""
+    plan, n = drawn.plan, len(drawn.contents)
+    noise = torch.Generator(device).manual_seed(drawn.noise)
+    opacities = masks(len(plan.damages), config, drawn.generator, device)
+    contents = torch.from_numpy(drawn.contents).to(device).float() / 255
     both = damaged(torch.cat([contents, contents]), plan.damages, opacities, noise)
     tests, references = both[:n], both[n:]
     identical = torch.tensor(plan.identical, dtype=torch.long, device=device)
@@ -78,25 +98,23 @@ def make_triplets(
     return Triplets(tests, references, maps)
 
 
-def draws(
-    generator: torch.Generator, device: str | torch.device
-) -> tuple[np.random.Generator, np.random.Generator, torch.Generator]:
-    """Generators of the plan, of the crops, and of the noise on the device, from one on the CPU.
+def draws(generator: torch.Generator) -> tuple[np.random.Generator, np.random.Generator, int]:
+    """Generators of the plan and of the crops, and a seed of the noise, from one on the CPU.
 
     Crops have draws of their own, so that they are the same whatever is done to the images.
     """
     seed, of_noise = torch.randint(2**62, (2,), generator=generator).tolist()
     drawn, cut = np.random.default_rng(seed).spawn(2)
-    return drawn, cut, torch.Generator(device).manual_seed(of_noise)
+    return drawn, cut, of_noise
 
 
-def crops(photos: Images, n: int, side: int, rng: np.random.Generator) -> Tensor:
+def crops(photos: Images, n: int, side: int, rng: np.random.Generator) -> np.ndarray:
     """``n`` squares ``uint8 [n, 3, side, side]``, of distinct photographs as far as there are."""
     chosen = rng.choice(len(photos), n, replace=n > len(photos)).tolist()
     found = torch.stack([square(photos[number], side, rng) for number in chosen])
     flipped = torch.from_numpy(np.flatnonzero(rng.random(n) < 0.5))
     found[flipped] = found[flipped].flip(3)
-    return found
+    return found.numpy()
 
 
 def compose(config: MapsConfig, n: int, rng: np.random.Generator, least: float = 1.0) -> Plan:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from baselines.pretraining.photos import Photos
 
-    from .engine import Triplets
+    from .engine import Drawn, Triplets
 
 NAME = "relational-maps"
 
@@ -47,18 +47,24 @@ class MapsRecipe:
         network = Maps(self.maps.network, len(self.maps.channels))
         return network.to(memory_format=torch.channels_last)
 
-    def batch(
-        self, photos: Photos, n: int, step: int, generator: torch.Generator, device: str
-    ) -> Triplets:
+    @property
+    def multiple(self) -> int:
+        return 1
+
+    def drawn(self, photos: Photos, n: int, step: int, generator: torch.Generator) -> Drawn:
+        from .engine import draw_triplets
+
+        return draw_triplets(photos, n, self.maps, generator, step / self.optimization.steps)
+
+    def batch(self, drawn: Drawn, device: str) -> Triplets:
         import torch
 
         from .engine import make_triplets
 
-        done = step / self.optimization.steps
-        found = make_triplets(photos, n, self.maps, generator, device, done)
+        found = make_triplets(drawn, self.maps, device)
         if self.maps.network.antisymmetric:
             return found  # swapped, a pair has the same loss
-        share = torch.rand(n, generator=generator)
+        share = torch.rand(len(drawn.contents), generator=drawn.generator)
         return swapped(found, (share < self.maps.p_swap).to(device))
 
     def loss(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from baselines.pretraining.photos import Photos
 
-    from .ranked import Ranked
+    from .ranked import Drawn, Ranked
 
 NAME = "relational-score"
 
@@ -55,21 +55,25 @@ class ScoreRecipe:
 
         return Ranker(read(self.start, CARD).maps, self.score)
 
-    def batch(
-        self, photos: Photos, n: int, step: int, generator: torch.Generator, device: str
-    ) -> Ranked:
-        """Raises ValueError if ``n`` images are no whole number of sets."""
+    @property
+    def multiple(self) -> int:
+        return self.score.tiers * self.score.recipes  # images of a set
+
+    def drawn(self, photos: Photos, n: int, step: int, generator: torch.Generator) -> Drawn:
+        from .ranked import draw_ranked
+
+        done = step / self.optimization.steps
+        return draw_ranked(photos, n // self.score.tiers, self.score, generator, done)
+
+    def batch(self, drawn: Drawn, device: str) -> Ranked:
         import torch
 
         from .ranked import make_ranked
 
-        tiers, each = self.score.tiers, self.score.tiers * self.score.recipes
-        if n % each:
-            raise ValueError(f"{n} images a process are no whole number of sets of {each}")
-        done = step / self.optimization.steps
-        found = make_ranked(photos, n // tiers, self.score, generator, device, done)
+        found = make_ranked(drawn, self.score, device)
         # Random numbers, so that sets of several processes do not meet.
-        numbers = torch.randint(2**62, (n // each,), generator=generator).to(device)
+        sets = (len(drawn.contents),)
+        numbers = torch.randint(2**62, sets, generator=drawn.generator).to(device)
         return replace(found, set=numbers[found.set])
 
     def loss(
@@ -107,9 +111,6 @@ def make(preset: str, overrides: Mapping[str, Any], start: Path | None = None) -
     """
     score = of_preset(SCORE_PRESETS, preset, NAME)
     plan = replace(score.optimization, **overrides)
-    each = score.tiers * score.recipes
-    if plan.batch % each:
-        raise ValueError(f"a batch of {plan.batch} images is no whole number of sets of {each}")
     if start is None:
         raise ValueError(
             f"{NAME} begins with maps: give --start OUT/checkpoint.safetensors of "

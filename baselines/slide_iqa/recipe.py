@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from baselines.pretraining.photos import Photos
 
-    from .views import Batch
+    from .views import Batch, Drawn
 
 NAME = "slide-iqa"
 
@@ -46,13 +46,19 @@ class SlideRecipe:
 
         return Slide(self.slide).to(memory_format=torch.channels_last)
 
-    def batch(
-        self, photos: Photos, n: int, step: int, generator: torch.Generator, device: str
-    ) -> Batch:
+    @property
+    def multiple(self) -> int:
+        return 2  # views come in pairs
+
+    def drawn(self, photos: Photos, n: int, step: int, generator: torch.Generator) -> Drawn:
+        from .views import draw_views
+
+        return draw_views(photos, n, self.slide, generator, step / self.optimization.steps)
+
+    def batch(self, drawn: Drawn, device: str) -> Batch:
         from .views import make_views
 
-        done = step / self.optimization.steps
-        return make_views(photos, n, self.slide, generator, device, done)
+        return make_views(drawn, self.slide, device)
 
     def loss(
         self, model: Any, batch: Batch, gather: Callable[[Tensor], Tensor]

@@ -1,8 +1,9 @@
-"""A batch of damaged views and their records, made of photographs."""
+"""A batch of damaged views and their records: drawn of photographs on the CPU, then rendered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,15 +27,57 @@ class Batch:
     records: Records
 
 
-def make_views(
+class LeanMasks(NamedTuple):
+    """Opacities ``float32 [R, s, s]`` in a quarter of their bytes: few are neither 0 nor 1.
+
+    ``levels`` ``uint8 [R, s, s]``, or ``[R, 1, 1]`` if each is alike everywhere: 0, 1, or 2 for
+    the next one of ``between``.
+    """
+
+    levels: np.ndarray
+    between: np.ndarray
+
+    @classmethod
+    def of(cls, masks: np.ndarray, plan: Plan) -> LeanMasks:
+        if all(region.mask is None for region in plan.regions):
+            masks = masks[:, :1, :1]
+        between = (masks > 0) & (masks < 1)
+        return cls(np.where(between, 2, masks).astype(np.uint8), masks[between])
+
+    def opacities(self, side: int, device: str | torch.device) -> Tensor:
+        levels = torch.from_numpy(self.levels).to(device)
+        found = levels.float()
+        if len(self.between):
+            found.masked_scatter_(levels == 2, torch.from_numpy(self.between).to(device))
+        return found.expand(-1, side, side)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """All that a batch is made of, small enough to be sent from one process to another.
+
+    Of each of ``plans``: its source ``uint8 [3, s, s]``, the masks of its regions, and the top
+    left corners (y, x) of its crops. ``flipped`` are numbers of views; ``noise`` seeds what is
+    drawn on the device.
+    """
+
+    plans: list[Plan]
+    sources: list[np.ndarray]
+    masks: list[LeanMasks]
+    corners: list[list[tuple[int, int]]]
+    flipped: np.ndarray
+    records: Records
+    noise: int
+
+
+def draw_views(
     photos: Images,
     views: int,
     config: SlideConfig,
     generator: torch.Generator,
-    device: str | torch.device = "cpu",
     progress: float = 0.0,
-) -> Batch:
-    """``views`` views, an even number, of the photographs, with all their damage, on ``device``.
+) -> Drawn:
+    """What ``views`` views, an even number, of the photographs are made of.
 
     The CPU ``generator`` fixes everything; ``progress`` is the share of the training that is
     done, for the curriculum. A photograph smaller than what is cut from it is enlarged. Views
@@ -44,36 +87,40 @@ def make_views(
     seed = int(torch.randint(2**62, (), generator=generator))
     # Cuts have draws of their own, so that they are the same whatever is done to the images.
     drawn, cut = np.random.default_rng(seed).spawn(2)
-    noise = torch.Generator(device).manual_seed(seed)
     plans = compose(config, views, len(photos), drawn, progress)
     masks = [opacities(plan, side(config, plan)) for plan in plans]
     corners = [_corners(mask, plan, config, cut) for mask, plan in zip(masks, plans, strict=True)]
-    sources = [square(photos[plan.photo], side(config, plan), cut) for plan in plans]
-    finished = _damaged(sources, plans, masks, device, noise)
+    sources = [square(photos[plan.photo], side(config, plan), cut).numpy() for plan in plans]
+    flipped = np.flatnonzero(cut.random(views) < 0.5)
+    records = _records(plans, masks, corners, config, cut)
+    lean = [LeanMasks.of(mask, plan) for mask, plan in zip(masks, plans, strict=True)]
+    return Drawn(plans, sources, lean, corners, flipped, records, seed)
+
+
+def make_views(drawn: Drawn, config: SlideConfig, device: str | torch.device = "cpu") -> Batch:
+    """The views, with all their damage, on ``device``."""
+    finished = _damaged(drawn, device)
     size = config.crop
-    cuts = zip(finished, corners, strict=True)
+    cuts = zip(finished, drawn.corners, strict=True)
     images = torch.stack(
         [image[:, y : y + size, x : x + size] for image, places in cuts for y, x in places]
     )
-    flipped = torch.from_numpy(np.flatnonzero(cut.random(views) < 0.5)).to(device)
+    flipped = torch.from_numpy(drawn.flipped).to(device)
     images[flipped] = images[flipped].flip(3)
-    return Batch(images, _records(plans, masks, corners, config, cut).map(lambda t: t.to(device)))
+    return Batch(images, drawn.records.map(lambda t: t.to(device)))
 
 
-def _damaged(
-    sources: list[Tensor],
-    plans: list[Plan],
-    masks: list[np.ndarray],
-    device: str | torch.device,
-    noise: torch.Generator,
-) -> list[Tensor]:
-    """The sources ``uint8 [3, s, s]`` as damaged ``float32``, those of one size together."""
+def _damaged(drawn: Drawn, device: str | torch.device) -> list[Tensor]:
+    """The sources as damaged ``float32``, those of one size together."""
+    plans = drawn.plans
+    noise = torch.Generator(device).manual_seed(drawn.noise)
     finished: list[Tensor] = [torch.empty(0)] * len(plans)
     for crops in (1, 2):
         members = [i for i, plan in enumerate(plans) if plan.crops == crops]
         if members:
-            images = torch.stack([sources[i] for i in members]).to(device).float() / 255
-            opacity = [torch.from_numpy(masks[i]).to(device) for i in members]
+            sources = [torch.from_numpy(drawn.sources[i]) for i in members]
+            images = torch.stack(sources).to(device).float() / 255
+            opacity = [drawn.masks[i].opacities(images.shape[-1], device) for i in members]
             done = damaged(images, [plans[i] for i in members], opacity, noise)
             for i, image in zip(members, done, strict=True):
                 finished[i] = image

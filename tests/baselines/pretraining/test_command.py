@@ -6,12 +6,15 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from baselines.pretraining import checkpoint
 from baselines.pretraining.log import read
+from harness import load_model
 from harness.model import Unavailable
 from harness.registry import UnknownName
 from tests.baselines.pretraining.toy import ROOT, command, photographs, toy
+from tests.baselines.pretraining.trials import noise
 
 
 @pytest.fixture
@@ -40,6 +43,20 @@ def test_a_run_from_the_command_line(invoke, tmp_path):
     assert "optimization.batch was 4, is 8" in str(other.exception)
 
 
+@pytest.mark.usefixtures("one_thread")
+def test_a_whole_pretraining_ends_with_a_model(invoke, tmp_path):
+    photos, out = photographs(tmp_path / "photos"), tmp_path / "out"
+    given = ("--photos", photos, "--out", out, "--preset", "smoke", "--device", "cpu")
+    result = invoke("slide-iqa", *given)
+    assert result.exit_code == 0, result.output
+    assert [row["step"] for row in read(out / "log.csv")] == [2, 4, 6, 8]
+    model = load_model("slide-iqa", weights=str(out / "checkpoint.safetensors"))
+    found = model.features([noise(70, 90), noise(70, 90, 1)])
+    assert found.shape == (2, 1, 6 * 48)
+    assert found.isfinite().all()
+    assert not torch.equal(*found)
+
+
 def test_wrong_names_are_answered(invoke, tmp_path):
     rest = ("--photos", tmp_path, "--out", tmp_path / "out")
     unknown = invoke("tyo", *rest).exception
@@ -49,6 +66,37 @@ def test_wrong_names_are_answered(invoke, tmp_path):
     empty = invoke("toy", "--preset", "tiny", *rest).exception
     assert isinstance(empty, FileNotFoundError)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            ("--batch", 6, "--processes", 2),
+            "a batch of 6 gives each process 3; slide-iqa takes multiples of 2",
+        ),
+        (("--batch", 7), "a batch of 7 gives each process 7; slide-iqa takes multiples of 2"),
+        (("--batch", 6, "--processes", 4), "a batch of 6 cannot be dealt to 4 processes alike"),
+        (("--workers", -1), "workers is -1; it must be at least 0"),
+    ],
+)
+def test_what_cannot_be_run_is_said_before_photographs_are_read(invoke, tmp_path, given, said):
+    rest = ("--photos", tmp_path / "absent", "--out", tmp_path / "out", "--preset", "smoke")
+    refused = invoke("slide-iqa", *rest, *given).exception
+    assert isinstance(refused, ValueError)
+    assert str(refused) == said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_is_no_folder_to_write_to(invoke, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for out in (file, file / "below" / "it"):
+        rest = ("--photos", tmp_path / "absent", "--out", out, "--preset", "tiny")
+        refused = invoke("toy", *rest).exception
+        assert isinstance(refused, ValueError)
+        assert str(refused) == f"{file}: a file; name a folder for what the run writes"
+    assert file.read_text() == "mine"
 
 
 def test_a_start_goes_to_the_recipe_that_takes_one(invoke, tmp_path, monkeypatch):

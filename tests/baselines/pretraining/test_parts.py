@@ -247,7 +247,7 @@ def test_half_precision_is_of_floats(tmp_path):
     assert torch.equal(checkpoint.read(path)[0]["w"], found["w"])
 
 
-@pytest.mark.parametrize("kind", ["absent", "empty", "cut", "of others"])
+@pytest.mark.parametrize("kind", ["absent", "empty", "cut", "of others", "no mapping"])
 def test_a_checkpoint_that_cannot_be_read(tmp_path, kind):
     path = tmp_path / "model.safetensors"
     checkpoint.write(path, {"w": torch.zeros(10)}, {})
@@ -258,7 +258,8 @@ def test_a_checkpoint_that_cannot_be_read(tmp_path, kind):
         case "empty" | "cut":
             path.write_bytes(data[: len(data) - 20] if kind == "cut" else b"")
         case _:
-            save_file({"w": torch.zeros(10)}, path)
+            metadata = {"config": "[]"} if kind == "no mapping" else None
+            save_file({"w": torch.zeros(10)}, path, metadata)
     with pytest.raises(ValueError, match=r"^checkpoint ") as error:
         checkpoint.read(path)
     assert str(path) in str(error.value)

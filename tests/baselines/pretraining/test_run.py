@@ -9,13 +9,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from lightning_fabric import Fabric
 
 from baselines.pretraining import checkpoint, run
-from baselines.pretraining.batches import batches, generator, step_seed
+from baselines.pretraining.batches import batches, generator
 from baselines.pretraining.log import read
 from baselines.pretraining.loop import pretrain
 from baselines.pretraining.photos import Photos
@@ -220,12 +221,13 @@ def test_two_runs_do_not_share_a_folder(photos, tmp_path):
     [
         ("cpu", 3, "a batch of 8 cannot be dealt to 3 processes alike"),
         ("cpu", 0, "cannot be dealt"),
+        ("cpu", 4, "a batch of 8 gives each process 2; toy takes multiples of 4"),
         ("gpu", 1, "device 'gpu' cannot be used here"),
     ],
 )
 def test_what_cannot_be_run_on(photos, tmp_path, device, processes, said):
     with pytest.raises(ValueError, match=said):
-        pretrain(Toy(PLAN), photos, tmp_path, device, processes)
+        pretrain(Toy(PLAN, multiple=4), photos, tmp_path, device, processes)
     assert not list(tmp_path.iterdir())
 
 
@@ -243,7 +245,8 @@ def expected(recipe: Toy, photos: Photos):
     plan = recipe.optimization
     torch.manual_seed(plan.seed)
     model = recipe.build().train()
-    halves = [recipe.batch(photos, plan.batch // 2, 0, generator(0, 0, p), "cpu") for p in (0, 1)]
+    parts = [recipe.drawn(photos, plan.batch // 2, 0, generator(0, 0, p)) for p in (0, 1)]
+    halves = [recipe.batch(part, "cpu") for part in parts]
     if not recipe.double:
         for part in (model["student"], model["teacher"]):
             part["backbone"] = InHalves(*part["backbone"])
@@ -313,31 +316,37 @@ def test_two_spawned_processes_stop_together_and_go_on(photos, tmp_path):
     twin.mkdir()
     forked(Toy(PLAN), photos, twin)
     assert_same_bits(twin, out)
+    third = tmp_path / "with workers"
+    pretrain(Toy(PLAN), photos, third, device="cpu", processes=2, workers=1)
+    assert_same_bits(twin, third)
     with pytest.raises(ValueError, match="processes was 2, is 1"):
         pretrain(Toy(PLAN), photos, out, device="cpu")
 
 
 # --- batches ahead, precision, clipping ----------------------------------------------------------
 
+SECOND: Any = SimpleNamespace(device=torch.device("cpu"), global_rank=1, world_size=2)
+
 
 def test_batches_made_ahead_are_those_of_their_steps(photos):
-    class Failing(Toy):
-        def batch(self, photos, n, step, generator, device):
-            if generator.initial_seed() == step_seed(0, 3, 1):
-                raise ValueError("no such photograph")
-            return super().batch(photos, n, step, generator, device)
-
-    second = SimpleNamespace(device=torch.device("cpu"), global_rank=1, world_size=2)
-    made = list(batches(Toy(PLAN), photos, range(5, 20), second))
+    made = list(batches(Toy(PLAN), photos, range(5, 20), SECOND))
     assert len(made) == 15
     for step, found in enumerate(made, start=5):
-        alone = Toy(PLAN).batch(photos, 4, step, generator(0, step, 1), "cpu")
-        assert all(map(torch.equal, found, alone))
-    assert list(batches(Toy(PLAN), photos, range(20, 20), second)) == []
-    failing = batches(Failing(PLAN), photos, range(20), second)
+        drawn = Toy(PLAN).drawn(photos, 4, step, generator(0, step, 1))
+        assert all(map(torch.equal, found, Toy(PLAN).batch(drawn, "cpu")))
+    assert list(batches(Toy(PLAN), photos, range(20, 20), SECOND)) == []
+    failing = batches(Toy(PLAN, fail_at=3), photos, range(20), SECOND)
     assert len([next(failing) for _ in range(3)]) == 3
     with pytest.raises(ValueError, match="no such photograph"):
         next(failing)
+
+
+@pytest.mark.slow
+def test_workers_change_no_bit_of_a_run_that_goes_on(undisturbed, photos, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(Toy(PLAN, interrupt_at=5), photos, tmp_path, device="cpu", workers=2)
+    pretrain(Toy(PLAN), photos, tmp_path, device="cpu")
+    assert_same_bits(undisturbed, tmp_path)
 
 
 def test_bf16_trains_and_keeps_weights_in_float32(photos, tmp_path):

@@ -1,6 +1,7 @@
 """A small recipe for the tests: two crops of a photograph are told from those of others.
 
-As a program it runs the recipe, so that it can be killed: ``toy PHOTOS OUT FIELDS_AS_JSON``.
+As a program it runs the recipe, so that it can be killed: ``toy PHOTOS OUT WORKERS FIELDS``, the
+fields as JSON.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class Toy:
     kill_at: int | None = None  # the step in whose middle SIGKILL comes
     interrupt_at: int | None = None  # the step after which SIGINT comes
     nan_at: int | None = None
+    fail_at: int | None = None  # the step whose batch cannot be drawn
     name: str = "toy"
+    multiple: int = 1
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -66,9 +69,9 @@ class Toy:
     def dtype(self) -> torch.dtype:
         return torch.float64 if self.double else torch.float32
 
-    def batch(
-        self, photos: Photos, n: int, step: int, generator: torch.Generator, device: str
-    ) -> Any:
+    def drawn(self, photos: Photos, n: int, step: int, generator: torch.Generator) -> Any:
+        if step == self.fail_at:
+            raise ValueError("no such photograph")
         views = []
         for index in torch.randint(len(photos), (n,), generator=generator).tolist():
             photo = photos[index]
@@ -78,7 +81,10 @@ class Toy:
                     for side in photo.shape[1:]
                 )
                 views.append(photo[:, top : top + SIDE, left : left + SIDE])
-        stacked = (torch.stack(views) / 255 - 0.5).to(device, self.dtype)
+        return torch.stack(views)
+
+    def batch(self, drawn: torch.Tensor, device: str) -> Any:
+        stacked = (drawn / 255 - 0.5).to(device, self.dtype)
         return stacked[::2], stacked[1::2]
 
     def loss(self, model: Any, batch: Any, gather: Any) -> tuple[torch.Tensor, dict[str, Any]]:
@@ -134,8 +140,8 @@ def command(monkeypatch: Any) -> Callable[..., Any]:
 
     target = "tests.baselines.pretraining.toy:toy"
     point = EntryPoint("toy", target, "iqa_eval.recipes")
-    known = {"toy": registry.Entry("toy", target, "tests", point)}
     real = registry.entries
+    known = {**real("recipes"), "toy": registry.Entry("toy", target, "tests", point)}
     monkeypatch.setattr(
         registry, "entries", lambda group: known if group == "recipes" else real(group)
     )
@@ -144,18 +150,21 @@ def command(monkeypatch: Any) -> Callable[..., Any]:
     return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])
 
 
-def started(recipe: Toy, photos: Path, out: Path) -> subprocess.Popen[bytes]:
+def started(
+    recipe: Toy, photos: Path, out: Path, workers: int = 0, **how: Any
+) -> subprocess.Popen[bytes]:
     """A process that runs ``recipe``."""
     program = [sys.executable, "-m", "tests.baselines.pretraining.toy"]
-    arguments = [str(photos), str(out), json.dumps(asdict(recipe))]
-    return subprocess.Popen([*program, *arguments], cwd=ROOT, stderr=subprocess.DEVNULL)
+    arguments = [str(photos), str(out), str(workers), json.dumps(asdict(recipe))]
+    given = {"cwd": ROOT, "stderr": subprocess.DEVNULL, **how}
+    return subprocess.Popen([*program, *arguments], **given)
 
 
-def main(photos: str, out: str, given: str) -> None:
+def main(photos: str, out: str, workers: str, given: str) -> None:
     options = json.loads(given)
     options["optimization"] = Optimization(**options["optimization"])
     torch.set_num_threads(1)
-    pretrain(Toy(**options), Photos(photos), Path(out), device="cpu")
+    pretrain(Toy(**options), Photos(photos), Path(out), device="cpu", workers=int(workers))
 
 
 if __name__ == "__main__":

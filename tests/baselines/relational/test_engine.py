@@ -22,6 +22,7 @@ from baselines.relational.engine import (
     Plan,
     Triplets,
     compose,
+    draw_triplets,
     make_triplets,
     targets,
 )
@@ -37,7 +38,8 @@ PHOTOS = Photographs((130, 140), (40, 90))
 
 
 def made(config: MapsConfig, seed: int = 0, n: int = 24, progress: float = 0.0) -> Triplets:
-    return make_triplets(PHOTOS, n, config, torch.Generator().manual_seed(seed), "cpu", progress)
+    drawn = draw_triplets(PHOTOS, n, config, torch.Generator().manual_seed(seed), progress)
+    return make_triplets(drawn, config)
 
 
 @dataclass
@@ -322,8 +324,7 @@ def test_the_curriculum_goes_by_progress() -> None:
 
 
 def test_small_photographs_are_enlarged_and_few_are_used_again() -> None:
-    batch = make_triplets(
-        Photographs((30, 70), (40, 90), 2), 6, SMOKE, torch.Generator().manual_seed(0), "cpu"
-    )
+    photos = Photographs((30, 70), (40, 90), 2)
+    batch = make_triplets(draw_triplets(photos, 6, SMOKE, torch.Generator().manual_seed(0)), SMOKE)
     assert batch.tests.shape == (6, 3, 64, 64)
     assert batch.references.std() > 0.05

@@ -18,7 +18,7 @@ from baselines.pretraining.log import read
 from baselines.pretraining.loop import pretrain
 from baselines.pretraining.photos import Photos
 from baselines.relational.config import PRESETS, MapsConfig
-from baselines.relational.engine import Triplets, make_triplets
+from baselines.relational.engine import Triplets, draw_triplets, make_triplets
 from baselines.relational.loss import weighted_mse
 from baselines.relational.maps_recipe import MapsRecipe, make, swapped
 from tests.baselines.pretraining.trials import (
@@ -40,7 +40,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
 
 
 def triplets(n: int, config: MapsConfig = SMOKE, seed: int = 0) -> Triplets:
-    return make_triplets(PHOTOGRAPHS, n, config, torch.Generator().manual_seed(seed), "cpu", 0.0)
+    generator = torch.Generator().manual_seed(seed)
+    return make_triplets(draw_triplets(PHOTOGRAPHS, n, config, generator), config)
 
 
 def double(found: Triplets) -> Triplets:
@@ -66,7 +67,8 @@ def test_a_swapped_pair_has_the_opposite_target() -> None:
 def test_the_free_form_swaps_at_its_rate_and_the_other_never() -> None:
     def batch(config: MapsConfig, seed: int) -> Triplets:
         generator = torch.Generator().manual_seed(seed)
-        return MapsRecipe(config).batch(PHOTOGRAPHS, 24, 0, generator, "cpu")  # type: ignore
+        recipe = MapsRecipe(config)
+        return recipe.batch(recipe.drawn(PHOTOGRAPHS, 24, 0, generator), "cpu")  # type: ignore
 
     exchanged = asked = 0
     free = replace(FREE, p_swap=0.25)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from baselines.relational.config import SCORE_PRESETS, ScoreConfig
 from baselines.relational.loss import dominance
-from baselines.relational.ranked import Ranked, make_ranked
+from baselines.relational.ranked import Ranked, draw_ranked, make_ranked
 
 SMOKE = replace(
     SCORE_PRESETS["smoke"],
@@ -27,7 +27,8 @@ PHOTOS = [torch.from_numpy(getattr(data, n)())[50:200, 90:250].permute(2, 0, 1) 
 
 
 def made(config: ScoreConfig = SMOKE, seed: int = 0, n: int = 6, progress: float = 0.0) -> Ranked:
-    return make_ranked(PHOTOS, n, config, torch.Generator().manual_seed(seed), "cpu", progress)
+    drawn = draw_ranked(PHOTOS, n, config, torch.Generator().manual_seed(seed), progress)
+    return make_ranked(drawn, config)
 
 
 def of_channel(channel: str, **changes: object) -> ScoreConfig:

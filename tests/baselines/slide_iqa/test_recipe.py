@@ -22,7 +22,7 @@ from baselines.pretraining.heads import momentum
 from baselines.slide_iqa.config import PRESETS
 from baselines.slide_iqa.model import Slide
 from baselines.slide_iqa.recipe import SlideRecipe, make
-from baselines.slide_iqa.views import Batch, make_views
+from baselines.slide_iqa.views import Batch, draw_views, make_views
 from tests.baselines.pretraining.trials import (
     grainy,
     in_files,
@@ -39,7 +39,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def batch(views: int, seed: int = 0) -> Batch:
-    return make_views(PHOTOGRAPHS, views, SMOKE, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    return make_views(draw_views(PHOTOGRAPHS, views, SMOKE, generator), SMOKE)
 
 
 def double(model: Slide) -> Slide:
@@ -111,7 +112,8 @@ def test_build_depends_on_the_seed_alone() -> None:
 def test_batches_depend_on_their_generator_and_the_curriculum_on_the_step() -> None:
     def severities(step: int, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        found = RECIPE.batch(PHOTOGRAPHS, 32, step, generator, "cpu")  # type: ignore[arg-type]
+        drawn = RECIPE.drawn(PHOTOGRAPHS, 32, step, generator)  # type: ignore[arg-type]
+        found = RECIPE.batch(drawn, "cpu")
         assert found.images.shape == (32, 3, 64, 64)
         return found.records.severity
 

@@ -16,7 +16,7 @@ from baselines.slide_iqa.composition import Plan, Region, compose, side
 from baselines.slide_iqa.config import PRESETS, SlideConfig
 from baselines.slide_iqa.records import Records
 from baselines.slide_iqa.relations import POSITIVE, relations, shares
-from baselines.slide_iqa.views import Batch, make_views
+from baselines.slide_iqa.views import Batch, LeanMasks, draw_views, make_views
 from probes.degradations import BANK, HELD_OUT, degrade_batch
 from probes.masks import HELD_OUT_SHAPES, MaskRecipe, alpha
 from tests.baselines.pretraining.trials import Photographs
@@ -30,7 +30,8 @@ PHOTOS = Photographs((190, 210))
 
 
 def made(config: SlideConfig, seed: int = 0, n: int = 128, progress: float = 0.0) -> Batch:
-    return make_views(PHOTOS, n, config, torch.Generator().manual_seed(seed), "cpu", progress)
+    drawn = draw_views(PHOTOS, n, config, torch.Generator().manual_seed(seed), progress)
+    return make_views(drawn, config)
 
 
 def trace(config: SlideConfig, n: int = 128) -> dict[str, Any]:
@@ -89,6 +90,17 @@ def test_outside_its_masks_a_view_is_bitwise_the_undamaged_one(traced: dict[str,
         hits += bool(plan.regions) and not torch.equal(after, before)
         assert plan.regions or torch.equal(after, before)
     assert hits > 0.8 * len(found)
+
+
+def test_masks_that_are_sent_are_the_same_in_fewer_bytes(traced: dict[str, Any]) -> None:
+    sent = whole = 0
+    for plan, masks in zip(traced["plans"], traced["masks"], strict=True):
+        lean = LeanMasks.of(masks, plan)
+        found = lean.opacities(side(SMALL, plan), "cpu")
+        assert found.dtype == torch.float32
+        assert torch.equal(found, torch.from_numpy(masks))
+        sent, whole = sent + lean.levels.nbytes + lean.between.nbytes, whole + masks.nbytes
+    assert sent < whole / 3
 
 
 def test_coverage_is_the_mean_of_the_mask_over_the_crop(traced: dict[str, Any]) -> None:
@@ -328,7 +340,7 @@ def test_without_localized_views_all_coverage_is_full() -> None:
 
 def test_small_photographs_are_enlarged() -> None:
     photos = Photographs((30, 70), number=4)
-    batch = make_views(photos, 8, SMOKE, torch.Generator().manual_seed(0))
+    batch = make_views(draw_views(photos, 8, SMOKE, torch.Generator().manual_seed(0)), SMOKE)
     assert batch.images.shape == (8, 3, 64, 64)
     assert batch.images.std() > 0.05
 
