@@ -145,7 +145,9 @@ def row(
     marks += [mark for d in involved for mark in d.marks]
     if m.n_failed and m.value is not None:
         marks.append(f"incomplete ({m.n_expected - m.n_failed} of {m.n_expected})")
-    if any(d.label_kind == "pseudo" for d in involved):
+    own = card.trained_on if head and card is not None else None
+    taught = any(t.component == "head" and t.role == "pseudo" for t in own or ())
+    if taught or any(d.label_kind == "pseudo" for d in involved):
         marks.append("pseudo-labels")
     if data is not None and card is not None and card.name in data.circular:
         marks.append("circular")

@@ -116,7 +116,7 @@ def decode(path: str | Path | bytes, policy: DecodePolicy = DEFAULT_POLICY) -> D
 
 def too_large(width: int, height: int) -> str:
     """The reason for refusing an image of that size, whoever refuses it."""
-    return f"{width} × {height} pixels: {TOO_LARGE} (max_pixels)"
+    return f"{width} × {height} pixels: {TOO_LARGE} (max_pixels); make it smaller first"
 
 
 def _source(path: str | Path | bytes) -> BinaryIO:

@@ -73,7 +73,8 @@ def without_held_out(dataset: Dataset) -> Dataset:
         return damage.type in HELD_OUT or shape in HELD_OUT_SHAPES
 
     samples = tuple(sample for sample in dataset.samples if not any(map(held_out, sample.damages)))
-    return replace(dataset, name=f"{dataset.name}-without-held-out", samples=samples)
+    name = f"{dataset.name}-without-held-out"
+    return replace(dataset, name=name, samples=samples, explicit_pairs=None)
 
 
 def _source(kept: Mapping[str, Any], labels: Dataset, note: str) -> str:

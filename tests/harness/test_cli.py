@@ -285,7 +285,7 @@ def test_score_of_too_large_an_image_names_the_limit(photos, monkeypatch):
     model = Sharpness("sharp", max_pixels=3000)
     frame = score([photos / "scene0_0.jpg"], model)
     assert frame["reason"].tolist() == [
-        "64 × 48 pixels: more than the 3,000 that sharp takes (max_pixels)"
+        "64 × 48 pixels: more than the 3,000 that sharp takes (max_pixels); make it smaller first"
     ]
 
 

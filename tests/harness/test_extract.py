@@ -307,7 +307,10 @@ def test_max_pixels_of_a_card_refuses_for_that_model_only(maker):
         dataset, (Sharpness("small", max_pixels=1599), "score"), (Sharpness("large"), "score")
     )
     assert list(small.failures) == ["s002"]
-    assert small.failures["s002"] == "40 × 40 pixels: more than the model takes (max_pixels)"
+    assert (
+        small.failures["s002"]
+        == "40 × 40 pixels: more than the model takes (max_pixels); make it smaller first"
+    )
     assert not large.failures
 
 

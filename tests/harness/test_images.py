@@ -669,7 +669,7 @@ def test_huge_headers_are_answered_at_once_in_little_memory(tmp_path):
     command = [sys.executable, "-c", MEASURE, str(tmp_path / "small"), *map(str, paths)]
     run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     *reasons, seconds, kibibytes = run.stdout.splitlines()
-    expected = "40000 × 40000 pixels: more than the model takes (max_pixels)"
+    expected = "40000 × 40000 pixels: more than the model takes (max_pixels); make it smaller first"
     assert reasons == [expected] * len(paths)
     assert float(seconds) < 1
     assert int(kibibytes) < 20_000

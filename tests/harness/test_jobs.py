@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from harness import load_model
-from harness.model import Family, Unavailable
+from harness.model import Family, TrainedOn, Unavailable
 from harness.protocols.base import Measure, Need, Protocol, Skip
 from harness.records import read_records
 from harness.sample import Dataset, Sample
@@ -203,6 +203,16 @@ def test_marks_say_what_to_know(go, tiny):
     frame = go([Sharpness(), Sharpness("yardstick", control=True)], [pseudo])
     assert set(rows_of(frame, model="sharpness")["marks"]) == {("circular", "pseudo-labels")}
     assert set(rows_of(frame, model="yardstick")["marks"]) == {("control", "pseudo-labels")}
+
+
+def test_a_head_of_pseudo_labels_is_marked_wherever_it_scores(go, tiny):
+    model, other = Sharpness(), Sharpness("other")
+    head = TrainedOn("demo", role="pseudo", component="head")
+    model.card = replace(model.card, trained_on=(head,))
+    other.card = replace(other.card, trained_on=(replace(head, role="labels"),))
+    frame = go([model, other], [tiny])
+    assert set(rows_of(frame, model="sharpness")["marks"]) == {("pseudo-labels",)}
+    assert set(rows_of(frame, model="other")["marks"]) == {()}
 
 
 def test_a_model_moves_to_the_device_and_its_cell_says_so(go, tiny, tmp_path):

@@ -250,6 +250,7 @@ def test_the_report_is_made_from_the_written_table(tmp_path):
     assert "held-out damage at area 1/16: kodak +0.150 [+0.100, +0.200] (above)." in text
     assert "held-out damage at area 1: kodak +0.000 [−0.100, +0.100] (undecided)." in text
     assert "| small | 0.650 [0.640, 0.660] | 0.500 [0.490, 0.510] |" in text
+    assert "| by chance, false alarms | – | – | 0.500 | 0.500 | – | – | 0 |" in text
     assert "SqueezeNet was left out" in text
     assert "With one seed nothing is known" in text
     assert "Made by `python -P run.py --steps 2`" in text

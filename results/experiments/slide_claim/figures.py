@@ -84,7 +84,8 @@ def _by_area(
                     x, mine["value"], _bars(mine), elinewidth=0.8, **looks[arm]
                 )
             if chance:
-                of = table[(table["metric"] == chance) & (table["test"] == test)]
+                of = table[(table["metric"] == chance) & table["against"].isna()]
+                of = of[of["test"] == test]
                 level = of[of["types"] == types].groupby("area")["value"].mean().reindex(AREAS)
                 one.plot(_places(), level, color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
             one.set_xticks(_places(), AREAS)

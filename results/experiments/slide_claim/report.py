@@ -16,7 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the package slide_claim
 
 import pandas as pd
-from slide_claim import anchors, arms, combine, figures, measure
+from slide_claim import anchors, arms, combine, facts_told, figures, measure
 from slide_claim.verdicts import (
     CLAIM,
     FULL,
@@ -65,8 +65,14 @@ def read(path: Path) -> pd.DataFrame:
 def text(table: pd.DataFrame, facts: Mapping[str, Any]) -> Iterator[str]:
     """The paragraphs of the report."""
     yield "# Does localized damage in pretraining pay?\n"
-    yield _what_was_run(facts)
+    yield facts_told.what_was_run(facts)
+    yield facts_told.MEASURES
     yield "## What came out\n"
+    yield (
+        f"The claim is that `{CLAIM[0]}` is above `{CLAIM[1]}` on small areas, and not below it on "
+        f"full frames. Said below to come out: if all differences at {SMALL} are above 0, that is, "
+        "their 95 % intervals; in part: if some are and none is below.\n"
+    )
     for types in reversed(figures.TYPES):
         yield claim(table, types) + "\n"
         for area in (SMALL, FULL):
@@ -81,7 +87,7 @@ def text(table: pd.DataFrame, facts: Mapping[str, Any]) -> Iterator[str]:
     yield from claim_table(table)
     yield "\n### All arms\n"
     yield from arms_table(table)
-    yield _limits(facts)
+    yield facts_told.limits(facts)
 
 
 def sentence(table: pd.DataFrame, types: str, area: str) -> str:
@@ -139,11 +145,23 @@ def arms_table(table: pd.DataFrame) -> Iterator[str]:
     head = [f"{WORDS[m]}{f', {a}' if a else ''}" for m, a in columns]
     for (test, types), here in means.dropna(subset=["types"]).groupby(["test", "types"]):
         yield f"\n{test}, {types} damage:\n"
-        yield from lines(["arm", *head], _cells(here, columns))
+        yield from lines(["arm", *head], [*_cells(here, columns), _chance(here, columns)])
     pseudo = means[means["metric"] == measure.PSEUDO]
     if len(pseudo):
         yield "\nWhole images, pseudo-labels (no person has rated them):\n"
         yield from lines(["arm", WORDS[measure.PSEUDO]], _cells(pseudo, [(measure.PSEUDO, None)]))
+
+
+def _chance(rows: pd.DataFrame, columns: Sequence[tuple[str, str | None]]) -> tuple[str, ...]:
+    """What is reached without a model: a random order, a coin; of detection, all false alarms."""
+    cells = []
+    for metric, area in columns:
+        name = {"type_map": "type_chance", "detected": "false_alarms"}.get(metric, "")
+        found = rows[rows["metric"] == name]
+        found = found[found["area"] == area] if name == "type_chance" else found
+        level = "0.500" if metric == "damaged_auroc" else "0" if area is None else "–"
+        cells.append(f"{found['value'].mean():.3f}" if len(found) else level)
+    return ("by chance, false alarms", *cells)
 
 
 def _cells(
@@ -171,62 +189,6 @@ def lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     yield from (f"| {' | '.join(row)} |" for row in rows)
-
-
-def _what_was_run(facts: Mapping[str, Any]) -> str:
-    listed = "\n".join(
-        f"- `{arm}`: {about}" + (f" (`{_setting(arm)}`)" if arm != arms.BASE else "")
-        for arm, about in arms.ARMS.items()
-        if arm in facts["arms"]
-    )
-    tests = ", ".join(f"{name} ({n} photographs)" for name, n in facts["tests"].items())
-    lacking = "" if facts["squeezenet"] else " SqueezeNet was left out: its weights were not given."
-    return (
-        f"Each arm was trained for {facts['steps']} steps of {facts['batch']} views "
-        f"({facts['views']:,} views, {facts['precision']}), with {facts['seeds']} seed(s). Arms of "
-        "one seed have the same first weights and the same order of photographs, and differ from "
-        f"`{arms.BASE}` in one setting:\n\n{listed}\n\n"
-        f"`{arms.UNTRAINED}` is the same network before its first step, a control. Beside them "
-        f"stand {anchors.NAME} (ImageNet) and the 36 statistics of nss:brisque.{lacking} All are "
-        f"frozen and read by linear heads on contents that these have not seen: {tests}. The "
-        "held-out damage is of types and of a shape of masks that no arm was trained with; heads "
-        "have learned both, from other contents. Numbers of the two kinds of damage are on "
-        "different sets, with different numbers of types, and cannot be compared. That the "
-        "deviations of patch tokens are read besides their mean was chosen on these photographs "
-        "and this held-out damage (readings.md): all arms are read alike, and SqueezeNet's last "
-        f"feature map is, too.{_shipped(facts)}\n\nMade by `{facts['command']}`, with folders of "
-        "one's own.\n"
-    )
-
-
-def _shipped(facts: Mapping[str, Any]) -> str:
-    if not facts["shipped"]:
-        return " The checkpoint in the package is of a longer run of `small`, and no arm here."
-    return " `small` of seed 0 is the checkpoint in the package, before it was halved in precision."
-
-
-def _setting(arm: str) -> str:
-    return ", ".join(f"{name} = {value!r}" for name, value in arms.difference(arm).items())
-
-
-def _limits(facts: Mapping[str, Any]) -> str:
-    few = (
-        "With one seed nothing is known of how much the training itself varies. "
-        if facts["seeds"] < 2
-        else f"{facts['seeds']} seeds tell little of how much the training itself varies. "
-    )
-    return (
-        "\n## What this does not show\n\n"
-        f"The budget is small: {facts['views']:,} views are far from convergence, and the order "
-        f"of arms may change with more. {few}All damage is synthetic, and so few photographs "
-        f"({', '.join(f'{n} of {name}' for name, n in facts['tests'].items())}) leave wide "
-        "intervals; that two arms cannot be told apart does not make them equal. Intervals are "
-        "of one comparison each: of many, some exclude 0 by chance; those of detection rest on an "
-        "extreme of few harmless changes and are rather too short. The rule of "
-        "exclusion is our reading of a paper of which only the abstract is public: nothing here "
-        "confirms or refutes its results. No person has rated any of these images; the labels of "
-        "the linear probe are pseudo-labels made of full-reference metrics.\n"
-    )
 
 
 if __name__ == "__main__":
