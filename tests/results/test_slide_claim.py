@@ -229,6 +229,14 @@ def test_a_number_of_one_seed_keeps_the_interval_of_its_protocol():
     assert "2 seeds" in found.loc["uniform", "interval"]
 
 
+def test_a_few_differences_do_not_make_the_claim():
+    table = table_of((0.1, 0.2), (0.0, 0.1))
+    small = table.index[(table["against"] == "uniform") & (table["area"] == "1/16")]
+    for undecided, said in ((1, "comes out in part"), (2, "is mostly undecided")):
+        table.loc[small[:undecided], ["low", "high"]] = -0.1, 0.2
+        assert said in verdicts.claim(table, "held-out")
+
+
 def test_intervals_apart_are_counted_in_favor_only():
     assert "in its favor, in 3 of 3" in verdicts.claim(table_of((0.1, 0.2), (0, 0.1)), "held-out")
     assert "in its favor, in 0 of 3" in verdicts.claim(table_of((-0.2, -0.1), (0, 1)), "held-out")

@@ -71,7 +71,7 @@ def text(table: pd.DataFrame, facts: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"The claim is that `{CLAIM[0]}` is above `{CLAIM[1]}` on small areas, and not below it on "
         f"full frames. Said below to come out: if all differences at {SMALL} are above 0, that is, "
-        "their 95 % intervals; in part: if some are and none is below.\n"
+        "their 95 % intervals; in part: if at least half are and none is below.\n"
     )
     for types in reversed(figures.TYPES):
         yield claim(table, types) + "\n"

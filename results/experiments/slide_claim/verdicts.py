@@ -63,12 +63,12 @@ def claim(table: pd.DataFrame, types: str) -> str:
         outcome = "does not come out: something is lost on full frames"
     elif small[ABOVE] == small.total():
         outcome = "comes out"
-    elif small[ABOVE] and not small[BELOW]:
+    elif 2 * small[ABOVE] >= small.total() and not small[BELOW]:
         outcome = "comes out in part"
     elif small[BELOW]:
         outcome = "does not come out: small areas are read worse by some measure"
     else:
-        outcome = "is not decided"
+        outcome = "is mostly undecided" if small[ABOVE] else "is not decided"
     if outcome.startswith("does not") and small[ABOVE]:
         outcome += f", although small areas are read better in {small[ABOVE]} of {small.total()}"
     if full[UNDECIDED] and not full[BELOW]:
