@@ -158,3 +158,5 @@ if __name__ == "__main__":
         main()
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"slide_claim: {error}")
+    except KeyboardInterrupt:
+        sys.exit("slide_claim: stopped; what was finished is kept, and the same command goes on")
