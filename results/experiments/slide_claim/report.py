@@ -1,13 +1,14 @@
 """The report in words: every sentence with a number is made from results.csv.
 
-    python -P results/experiments/slide_claim/report.py
+    python -P results/experiments/slide_claim/report.py [FOLDER]
 
-writes it anew from the table and facts.json beside this script.
+writes it anew from results.csv and facts.json in the folder (default: that of this script).
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the package 
 import pandas as pd
 from slide_claim import anchors, arms, combine, facts_told, figures, measure
 from slide_claim.verdicts import (
+    ABOVE,
+    BELOW,
     CLAIM,
     FULL,
     JUDGED,
@@ -35,6 +38,7 @@ WORDS = {
     "log_area_r2": "R² of log area",
     measure.PSEUDO: "SRCC with pseudo-labels (linear probe on demo)",
 }
+WHOLE = "any"  # in place of an area, of numbers that are of all areas together
 ORDER = (*arms.ARMS, arms.UNTRAINED, anchors.NAME, "nss:brisque")
 
 
@@ -123,19 +127,33 @@ def pseudo(table: pd.DataFrame) -> str:
 
 
 def claim_table(table: pd.DataFrame) -> Iterator[str]:
-    """Every difference of the claim's two arms with its interval."""
+    """Every difference of the claim's two arms, with its interval; bold if that excludes 0."""
     rows = differences(table, *CLAIM)
-    rows = rows[rows["metric"].isin(WORDS)]
-    yield from lines(
-        ["test", "damage", "area", "number", f"`{CLAIM[0]}` − `{CLAIM[1]}`", "", "interval"],
-        (
-            [
-                *("–" if pd.isna(row[key]) else row[key] for key in ("test", "types", "area")),
-                *(WORDS[row["metric"]], _number(row, "+"), verdict(row), row["interval"]),
-            ]
-            for _, row in rows.iterrows()
-        ),
+    rows = rows[rows["metric"].isin(WORDS)].fillna({"types": "–", "area": WHOLE})
+    yield (
+        f"`{CLAIM[0]}` − `{CLAIM[1]}`, with 95 % t intervals over {_over(rows)}, paired; in bold "
+        "where the interval does not hold 0. What has no area stands in the last column.\n"
     )
+    areas = [area for area in (*measure.AREAS, WHOLE) if (rows["area"] == area).any()]
+    wide = rows.groupby(["test", "types", "metric"], sort=False)
+    yield from lines(
+        ["test", "damage", "number", *areas],
+        ([test, types, WORDS[metric], *_by(here, areas)] for (test, types, metric), here in wide),
+    )
+
+
+def _over(rows: pd.DataFrame) -> str:
+    """What the intervals are over, such as "24 or 32 contents"."""
+    said = [re.search(r"over (.*), [\d.]+ degrees", str(how)) for how in rows["interval"]]
+    return " or ".join(dict.fromkeys(found[1] for found in said if found)) or "nothing"
+
+
+def _by(rows: pd.DataFrame, areas: Sequence[str]) -> Iterator[str]:
+    for area in areas:
+        here = rows[rows["area"] == area]
+        told = _number(here.iloc[0], "+") if len(here) else "–"
+        decided = len(here) and verdict(here.iloc[0]) in (ABOVE, BELOW)
+        yield f"**{told}**" if decided else told
 
 
 def arms_table(table: pd.DataFrame) -> Iterator[str]:
@@ -192,4 +210,6 @@ def lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print(f"written: {write(Path(__file__).resolve().parent)}")
+    given = [Path(name) for name in sys.argv[1:]] or [Path(__file__).resolve().parent]
+    for folder in given:
+        print(f"written: {write(folder)}")
