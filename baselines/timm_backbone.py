@@ -41,15 +41,15 @@ def load(
     refuse(model, options, ("device", "weights"))
     if not pretrained:
         raise ValueError(f"{model} stands for pretrained weights; see control:untrained-vit")
-    _known(name, weights)
+    known(name, weights)
     if weights is not None:
         net = create(name, pretrained=False)
-        found = _read_into(net, Path(weights))
+        found = read_into(net, Path(weights))
     else:
         command = f"python -c \"import timm; timm.create_model('{name}', pretrained=True)\""
         with only_what_is_here(model, command):
             net = create(name, pretrained=True)
-        found = _of_the_hub(net)
+        found = of_the_hub(net)
     card = ModelCard(
         name=model,
         version="1",
@@ -57,14 +57,15 @@ def load(
         summary=f"frozen {timm.get_pretrained_cfg(name).architecture} on the whole image",
         license=found.license,
         weights=(found,),
-        trained_on=None if weights else _trained_on(net),
+        trained_on=None if weights else trained_on(net),
         max_pixels=max_pixels(net),
         options={} if weights is None else {"weights": found.sha256[:16]},
     )
     return TimmEncoder(net, card, device)
 
 
-def _known(name: str, weights: str | None) -> None:
+def known(name: str, weights: str | None) -> None:
+    """Raise ValueError, with what to do, unless timm has ``name``, and weights of it if need be."""
     import timm
 
     pretrained = timm.list_models(pretrained=True)
@@ -78,7 +79,7 @@ def _known(name: str, weights: str | None) -> None:
         )
 
 
-def _read_into(net: Any, path: Path) -> Weights:
+def read_into(net: Any, path: Path) -> Weights:
     """Load the state dict at ``path`` into ``net``; every parameter must be there."""
     tensors = read_state_dict(path)
     config = net.pretrained_cfg
@@ -93,7 +94,8 @@ def _read_into(net: Any, path: Path) -> Weights:
     return Weights(path.name, file_sha256(path), license="not stated")
 
 
-def _of_the_hub(net: Any) -> Weights:
+def of_the_hub(net: Any) -> Weights:
+    """The published weights that ``net`` was made with."""
     config = net.pretrained_cfg
     return Weights(
         f"{config['architecture']}.{config['tag']}",
@@ -103,7 +105,7 @@ def _of_the_hub(net: Any) -> Weights:
     )
 
 
-def _trained_on(net: Any) -> tuple[TrainedOn, ...] | None:
+def trained_on(net: Any) -> tuple[TrainedOn, ...] | None:
     """ImageNet where the tag of the hub's weights says only that; else nothing is known."""
     known = _IMAGENET.fullmatch(net.pretrained_cfg.get("tag") or "")
     return (TrainedOn("imagenet"),) if known else None

@@ -1,25 +1,21 @@
-"""The state of a run: all that it needs to go on after a kill as if nothing had happened."""
+"""The state of a run: what it needs to go on after a kill, and what it was begun with."""
 
 from __future__ import annotations
 
 import json
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import torch
-
-from harness.atomic import publish
 from harness.canonical import canonical_json
 
-from ..state_dict import in_one_line, opening
+from .. import saved_state
+from ..state_dict import in_one_line
 from .photos import Photos
 from .recipe import Recipe
 
 _HOW_OFTEN = ("log_every", "save_every")  # change nothing in the weights
-_SHOWN = 3  # settings, at most, in a refusal
 
 
 @dataclass(frozen=True)
@@ -55,12 +51,7 @@ def settings(recipe: Recipe, photos: Photos, processes: int) -> dict[str, Any]:
 
 def write_state(path: Path, state: State) -> None:
     """Replace the file at ``path``, whole or not at all."""
-
-    def fill(file: BinaryIO) -> str:
-        torch.save({field.name: getattr(state, field.name) for field in fields(State)}, file)
-        return path.name
-
-    publish(path.parent, fill)
+    saved_state.write(path, {field.name: getattr(state, field.name) for field in fields(State)})
 
 
 def read_state(path: Path, run: Mapping[str, Any]) -> State | None:
@@ -68,38 +59,10 @@ def read_state(path: Path, run: Mapping[str, Any]) -> State | None:
 
     Raises ValueError, in one line, if it cannot be read or is of a run with other settings.
     """
-    if not path.exists():
-        return None
+    found = saved_state.read(path, run, "go on with those, or give another folder with --out")
     try:
-        opening(path)
-        with zipfile.ZipFile(path) as archive:  # torch.load does not look at checksums
-            if (part := archive.testzip()) is not None:
-                raise ValueError(f"{part} is damaged")
-        found = torch.load(path, map_location="cpu", weights_only=True)
-        state = State(**found)
-    except Exception as error:
-        why = str(error) if isinstance(error, ValueError) else in_one_line(error)
+        return None if found is None else State(**found)
+    except TypeError as error:
         raise ValueError(
-            f"{path}: no run can go on from it: {why}; remove it to begin again"
+            f"{path}: no run can go on from it: {in_one_line(error)}; remove it to begin again"
         ) from None
-    if changed := list(_changed(state.run, run)):
-        more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-        raise ValueError(
-            f"{path} is of a run with other settings ({'; '.join(changed[:_SHOWN])}{more}): "
-            "go on with those, or give another folder with --out"
-        )
-    return state
-
-
-def _changed(before: Any, now: Any, name: str = "") -> Iterator[str]:
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for key in sorted({*before, *now}):
-            inner = f"{name}.{key}" if name else key
-            yield from _changed(before.get(key), now.get(key), inner)
-    elif before != now:
-        yield f"{name} was {_short(before)}, is {_short(now)}"
-
-
-def _short(value: Any) -> str:
-    text = canonical_json(value)
-    return text if len(text) <= 40 else f"{text[:37]}…"

@@ -40,7 +40,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: Backbone, *, pretrained: bool = True) -> None:
         super().__init__()
-        self.mscn, self.patch = config.mscn, config.patch
+        self.config, self.mscn, self.patch = config, config.mscn, config.patch
         self.vit = _of_timm(config, pretrained) if config.timm else _from_scratch(config)
         self.dim = self.vit.num_features
         # Of ImageNet, or whatever the published weights were trained with.

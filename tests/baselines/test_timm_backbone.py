@@ -11,7 +11,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from baselines.timm_backbone import FAMILY, _trained_on
+from baselines.timm_backbone import FAMILY, trained_on
 from baselines.timm_encoder import TimmEncoder, create
 from harness.model import ModelCard, TrainedOn, Unavailable
 
@@ -132,7 +132,7 @@ def test_the_card_of_a_file(saved):
 
 def test_what_the_tag_of_weights_says_of_their_training():
     def seen(tag):
-        return _trained_on(SimpleNamespace(pretrained_cfg={"tag": tag}))
+        return trained_on(SimpleNamespace(pretrained_cfg={"tag": tag}))
 
     for tag in ("a1_in1k", "augreg_in21k_ft_in1k", "fb_in22k_ft_in1k_384", "in12k", "tv_in1k"):
         assert seen(tag) == ((TrainedOn("imagenet"),) if "in1k" in tag else None), tag

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tqdm import tqdm
 
 from baselines.relational import tiling
 from baselines.relational.config import PRESETS, SCORE_PRESETS, Network
@@ -102,3 +103,21 @@ def test_tiles_of_swin_are_nearly_the_whole_and_cover_it() -> None:
     assert found.shape == whole.shape == (5, 75, 130)
     assert found.isfinite().all()
     assert (found - whole).abs().mean() < 0.1 * (whole - 0.5).abs().mean()
+
+
+def test_what_takes_long_shows_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waits: list[float] = []
+
+    def at_once(parts: list[object], *, delay: float, **settings: object) -> object:
+        waits.append(delay)
+        return tqdm(parts, delay=0, mininterval=0, **settings)
+
+    monkeypatch.setattr(tiling, "tqdm", at_once)
+    model, images = network(), pair(64, 97)
+    assert len(list(tiling.tiles(model, *images, CPU, 40))) == 6
+    assert "6/6" in capsys.readouterr().err
+    assert waits == [2]
+    assert len(list(tiling.tiles(model, *images, CPU, WHOLE))) == 1
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,1 @@
+"""Models that are fitted on the training part of each split: the student, the loop, the control."""

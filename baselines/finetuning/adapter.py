@@ -1,0 +1,77 @@
+"""``finetune:NAME``: a plain ViT fitted on labels, the control of what a distillation adds."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import asdict, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from harness.model import Family, ModelCard
+
+from .config import configured
+from .fitted import Unfitted
+from .start import SLIDE, TIMM, Start, start
+
+if TYPE_CHECKING:
+    from .config import FitConfig
+    from .student import Student
+
+
+def load(
+    name: str,
+    *,
+    preset: str | None = None,
+    weights: str | None = None,
+    device: str = "cpu",
+    **options: Any,
+) -> Unfitted:
+    """A student that starts from ``name`` (see `start`) and is fitted by the L1 loss of labels.
+
+    ``preset`` is "paper", or "tiny", which is the default of slide-iqa-tiny; ``options`` are
+    fields of `FitConfig` in place of the preset's. Raises as `start` and `configured` do.
+    """
+    from .objective import Regression
+
+    model = f"finetune:{name}"
+    config = configured(model, preset or ("tiny" if name == SLIDE else "paper"), options)
+    begun = start(name, config.crop, weights)
+    given = {"preset": preset, "weights": weights and begun.card.weights[0].sha256[:16], **options}
+    card = fitted_card(
+        begun,
+        config,
+        name=model,
+        version="1",
+        summary=f"{begun.card.name} fine-tuned on labels (L1), with one decoder layer",
+        options={key: value for key, value in given.items() if value is not None},
+    )
+    told = {"start": asdict(begun.encoder.config), "weights": card.weights_hash}
+    return Unfitted(Regression(partial(student_of, begun, config), told), config, card, device)
+
+
+def student_of(begun: Start, config: FitConfig) -> Student:
+    """A student with a copy of the encoder that it starts from."""
+    from .student import Student
+
+    return Student(deepcopy(begun.encoder), config.queries, config.ffn)
+
+
+def fitted_card(begun: Start, config: FitConfig, **fields: Any) -> ModelCard:
+    """The card of a model that starts from there and is then fitted: ``fields`` in its place."""
+    return replace(
+        begun.card,
+        coverage=(
+            f"at most {config.test_crops} crops of {config.crop} pixels from edge to edge, of the "
+            f"image with a shorter side of {config.shorter_side} at most"
+        ),
+        batch_invariant=True,  # images are scored one at a time
+        max_pixels=ModelCard.max_pixels,
+        **fields,
+    )
+
+
+FAMILY = Family(
+    load,
+    "plain ViTs fine-tuned on the labels of each split",
+    (SLIDE, f"{TIMM}deit3_small_patch16_224.fb_in1k"),
+)
