@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from .images import Decoded
+    from .model import ModelCard
 
 _PATIENCE = 2.0  # seconds without a word
 
@@ -45,6 +46,9 @@ def compare_images(
     if option:
         given[chosen[0]] |= options(option)
     _require_writable(out, test, reference)
+    # Before any model is loaded: what is wrong with the images is known in a moment.
+    with _noted("reading the images"):
+        images = _read(test, reference)
     with _noted("loading libraries"):
         from .judging import judge, require_comparing
         from .registry import load_model
@@ -56,12 +60,10 @@ def compare_images(
         with _noted(f"loading {name}"):
             models.append(load_model(name, **given[name]))
         require_comparing(models[-1])
+        _require_within(models[-1].card, images[0])
         if hasattr(models[-1], "to"):
             models[-1].to(device)
-    with _noted("reading the images"):
-        pair = Pair(
-            _title(test, reference), _title(reference, test), *_read(test, reference, models)
-        )
+    pair = Pair(_title(test, reference), _title(reference, test), *images)
     verdicts = []
     for name, loaded in zip(chosen, models, strict=True):
         with _noted(f"asking {name}"):
@@ -99,14 +101,13 @@ def _title(path: Path, other: Path) -> str:
     return str(Path(path.parent.name, path.name)) if path.name == other.name else path.name
 
 
-def _read(test: Path, reference: Path, models: list[Any]) -> tuple[Decoded, Decoded]:
+def _read(test: Path, reference: Path) -> tuple[Decoded, Decoded]:
     """Both images. Raises ValueError for an unreadable one and for sizes that do not match."""
-    from .images import DecodePolicy, Failure, decode
+    from .images import Failure, decode
 
-    policy = DecodePolicy(max_pixels=min(model.card.max_pixels for model in models))
     found = []
     for path in (test, reference):
-        decoded = decode(path, policy)
+        decoded = decode(path)
         if isinstance(decoded, Failure):
             raise ValueError(f"{path}: {decoded.reason}")
         for warning in decoded.warnings:
@@ -119,6 +120,15 @@ def _read(test: Path, reference: Path, models: list[Any]) -> tuple[Decoded, Deco
             "have one size"
         )
     return found[0], found[1]
+
+
+def _require_within(card: ModelCard, decoded: Decoded) -> None:
+    """Raise ValueError, with the model's name, for an image larger than it takes."""
+    from .images import too_large
+
+    height, width = decoded.image.shape[1:]
+    if height * width > card.max_pixels:
+        raise ValueError(f"{card.name}: {too_large(width, height)}")
 
 
 def _write(out: Path, page: str) -> None:

@@ -12,6 +12,7 @@ from itertools import pairwise, product
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from .config import STRIDE
 from .network import Features, Maps
@@ -56,9 +57,9 @@ def tiles(
     halo = -(-(_UNBOUNDED_HALO if model.radius is None else model.radius) // unit) * unit
     height, width = test.shape[1:]
     all_rows, all_columns = (_reflected(n, unit).to(test.device) for n in (height, width))
-    for (first, below), (start, right) in product(
-        _cuts(height, side, unit), _cuts(width, side, unit)
-    ):
+    parts = list(product(_cuts(height, side, unit), _cuts(width, side, unit)))
+    bar = tqdm(parts, desc="tiles", unit="tile", delay=2, leave=False, disable=len(parts) == 1)
+    for (first, below), (start, right) in bar:
         top, left = max(first - halo, 0), max(start - halo, 0)
         rows, columns = all_rows[top : below + halo], all_columns[left : right + halo]
         tests, references = (

@@ -17,11 +17,12 @@ from ..card_command import card_facts
 from ..images import Decoded
 from ..judging import Verdict, strongest_window
 from .compare_pictures import SHOWN, crop, overlay, pale, photograph, scale_end
-from .compare_words import COUNTED, Channel, channels, number, summary
+from .compare_words import COUNTED, Channel, channels, meaning, number, one_sided, summary
 from .labels import called
 
 CROP = 384  # pixels on a side of what is shown at full size
 _SITE = Path(__file__).parent / "site"
+_MOST = 6  # maps shown at once
 _FIRST = ("weights", "trained on")  # of a card, what is shown at once, in short
 
 
@@ -43,7 +44,12 @@ class Pair:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of both images at full size: data URIs, and where it lies in pixels."""
+    """A part of both images at full size: data URIs, and where it lies in pixels.
+
+    ``id`` is that of the part in the page.
+    """
+
+    id: str
 
     top: int
     left: int
@@ -63,15 +69,22 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Section:
-    """What the page shows of one model; ``end`` is how far its scale goes from 0.5."""
+    """What the page shows of one model; ``end`` is how far its scale goes from 0.5.
+
+    ``maps`` are the strongest, ``others`` the rest of them.
+    """
 
     title: str
     version: str
+    control: bool
+    about: str
     score: str
+    meaning: str
     sentences: list[str]
     maps: list[Drawn]
-    faint: list[Drawn]
+    others: list[Drawn]
     end: float
+    one_sided: bool
     part: Part | None
     first: list[tuple[str, list[str]]]
     card: list[tuple[str, list[str]]]
@@ -102,8 +115,8 @@ def render(pair: Pair, verdicts: Sequence[Verdict]) -> str:
             "reference": photograph(pair.reference.image),
             "pale": pale(pair.test.image) if any(v.maps is not None for v in verdicts) else "",
         },
-        part=_part(pair, apart) if scaled else None,
-        sections=[_section(pair, verdict, scaled) for verdict in verdicts],
+        part=_part("part", pair, apart) if scaled else None,
+        sections=[_section(at, pair, each, scaled) for at, each in enumerate(verdicts, 1)],
         counted=COUNTED,
         number=number,
         style=Markup(style),
@@ -113,21 +126,27 @@ def render(pair: Pair, verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def _section(pair: Pair, verdict: Verdict, scaled: bool) -> Section:
+def _section(at: int, pair: Pair, verdict: Verdict, scaled: bool) -> Section:
     shown, faint = channels(verdict)
     end = 0.5 if verdict.maps is None else scale_end(verdict.maps)
     asked = {"score_pair": verdict.score, "distortion_map": verdict.maps}
     facts = list(card_facts(verdict.card, [name for name in asked if asked[name] is not None]))
+    drawn = [Drawn(channel, overlay(channel.values, end)) for channel in [*shown, *faint]]
+    most = min(len(shown), _MOST)
     strength = None if verdict.maps is None else np.abs(verdict.maps - 0.5).max(0)
     return Section(
         title=called(verdict.card.name, verdict.card.options or {}),
         version=verdict.card.version,
+        control=verdict.card.control,
+        about=verdict.card.summary,
         score="" if verdict.score is None else number(verdict.score.value),
+        meaning="" if verdict.score is None else meaning(verdict.score),
         sentences=summary(verdict),
-        maps=[Drawn(channel, overlay(channel.values, end)) for channel in shown],
-        faint=[Drawn(channel, overlay(channel.values, end)) for channel in faint],
+        maps=drawn[:most],
+        others=drawn[most:],
         end=end,
-        part=_part(pair, strength) if scaled and strength is not None else None,
+        one_sided=one_sided(verdict),
+        part=_part(f"part-{at}", pair, strength) if scaled and strength is not None else None,
         first=[
             (title, [line for line in lines if not line.startswith(" ")])
             for title, lines in facts
@@ -137,9 +156,9 @@ def _section(pair: Pair, verdict: Verdict, scaled: bool) -> Section:
     )
 
 
-def _part(pair: Pair, strength: np.ndarray) -> Part:
+def _part(name: str, pair: Pair, strength: np.ndarray) -> Part:
     window = strongest_window(strength, *pair.size, CROP)
-    return Part(*window, crop(pair.test.image, window), crop(pair.reference.image, window))
+    return Part(name, *window, crop(pair.test.image, window), crop(pair.reference.image, window))
 
 
 def _digest(text: str) -> str:

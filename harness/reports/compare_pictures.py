@@ -66,7 +66,7 @@ def _scaled(picture: Image.Image) -> Image.Image:
 
 def _png(picture: Image.Image) -> str:
     file = io.BytesIO()
-    picture.save(file, "PNG", optimize=True)
+    picture.save(file, "PNG")
     return _uri("png", file)
 
 

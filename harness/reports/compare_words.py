@@ -26,10 +26,11 @@ _COLUMNS = ("on the left", "down the middle", "on the right")
 
 @dataclass(frozen=True)
 class Extent:
-    """How much of the picture, from 0 to 1, and where, in words."""
+    """How much of the picture, from 0 to 1, where, in words, and how far from 0.5 on average."""
 
     share: float
     place: str
+    mass: float
 
     @property
     def words(self) -> str:
@@ -42,17 +43,24 @@ class Extent:
 
 @dataclass(frozen=True)
 class Channel:
-    """One map, ``values [h, w]``: what of it the test image has more of, and the reference."""
+    """One map, ``values [h, w]``: what of it the test image has more of, and the reference.
+
+    ``rises`` and ``falls``: the damages that push it above and below 0.5, where it has both ends;
+    ``one_sided``: it tells that the two differ, not which one has more.
+    """
 
     index: int
     name: str
     values: np.ndarray
     test: Extent
     reference: Extent
+    rises: tuple[str, ...] = ()
+    falls: tuple[str, ...] = ()
+    one_sided: bool = False
 
     @property
     def noun(self) -> str:
-        return _NOUNS.get(self.name, " ".join(self.name.replace("-", " ").split("_")))
+        return _NOUNS.get(self.name, _spaced(self.name))
 
     @property
     def weight(self) -> float:
@@ -63,19 +71,41 @@ class Channel:
     def sentences(self) -> str:
         """``Test has more: 12 % of the picture, mostly top left.``"""
         told = [
-            f"{who} has more: {extent.words}."
-            for who, extent in (("Test", self.test), ("Reference", self.reference))
-            if extent.share
+            f"Differs: {extent.words}." if self.one_sided else f"{who} has more: {extent.words}."
+            for who, extent in zip(("Test", "Reference"), self.told, strict=True)
+            if extent is not None
         ]
         return " ".join(told) or f"Nowhere more than {COUNTED} away from 0.5."
+
+    @property
+    def ends(self) -> str:
+        """``Up with gaussian blur, down with high sharpen.``, of a map with both ends, else ""."""
+        if not self.falls:
+            return ""
+        up, down = (" and ".join(map(_spaced, names)) for names in (self.rises, self.falls))
+        return f"Up with {up}, down with {down}." if up else f"Down with {down}."
+
+    @property
+    def told(self) -> tuple[Extent | None, Extent | None]:
+        """Of the test and of the reference, what is worth a word: no specks beside a surface."""
+        sides = self.test, self.reference
+        least = min(_FAINT_SHARE, max(side.share for side in sides))
+        one, other = (side if side.share >= least > 0 else None for side in sides)
+        return one, other
 
 
 def channels(verdict: Verdict) -> tuple[list[Channel], list[Channel]]:
     """Those that say something, strongest first, and the faint ones; of all faint, one counts."""
     if verdict.maps is None:
         return [], []
+    types, alone = verdict.card.channel_types, one_sided(verdict)
     found = [
-        Channel(i, name, values, _extent(values - 0.5), _extent(0.5 - values))
+        Channel(
+            *(i, name, values, _extent(values - 0.5), _extent(0.5 - values)),
+            rises=tuple(each for channel, each, sign in types if channel == name and sign > 0),
+            falls=tuple(each for channel, each, sign in types if channel == name and sign < 0),
+            one_sided=alone,
+        )
         for i, (name, values) in enumerate(
             zip(verdict.card.map_channels, verdict.maps, strict=True)
         )
@@ -88,6 +118,23 @@ def channels(verdict: Verdict) -> tuple[list[Channel], list[Channel]]:
         if channel.weight >= least and channel.test.share + channel.reference.share >= _FAINT_SHARE
     ] or found[:1]
     return shown, [channel for channel in found if channel not in shown]
+
+
+def one_sided(verdict: Verdict) -> bool:
+    """Whether the maps tell that the two differ, and never that the reference has more."""
+    return verdict.maps is not None and not verdict.directed and bool((verdict.maps >= 0.5).all())
+
+
+def meaning(score: PairScore) -> str:
+    """How to read a score with a direction; "" for one that tells likeness: its sentence does."""
+    if not score.directed:
+        return ""
+    return (
+        "Above 0 the test image is the better one, below 0 the reference is, and 0 is what a "
+        "picture gets beside itself. Exchanging the two turns the sign. How far it is from 0 can "
+        "be compared with other versions of this scene that this model has judged: it is no "
+        "percentage, no probability and no rating by people."
+    )
 
 
 def summary(verdict: Verdict) -> list[str]:
@@ -120,17 +167,19 @@ def _score_words(score: PairScore) -> Iterator[str]:
 
 
 def _map_words(verdict: Verdict, shown: Sequence[Channel]) -> Iterator[str]:
-    sides = {
-        "The test image": [(c.noun, c.test) for c in shown if c.test.share],
-        "The reference": [(c.noun, c.reference) for c in shown if c.reference.share],
-    }
+    sides: dict[str, list[tuple[str, Extent]]] = {"The test image": [], "The reference": []}
+    for channel in shown:
+        for found, extent in zip(sides.values(), channel.told, strict=True):
+            if extent is not None:
+                found.append((channel.noun, extent))
+    more = "" if one_sided(verdict) else "more "
     for who, found in sides.items():
-        found.sort(key=lambda one: -one[1].share)
-        told = [f"more {noun} in {extent.words}" for noun, extent in found[:_TOLD]]
-        if len(found) > _TOLD:
-            told.append(f"more in {len(found) - _TOLD} other maps")
+        found.sort(key=lambda one: -one[1].mass)
+        told = [f"{more}{noun} in {extent.words}" for noun, extent in found[:_TOLD]]
+        if (others := len(found) - _TOLD) > 0:
+            told.append(f"{more or 'something '}in {others} other map{'s' * (others > 1)}")
         if told:
-            yield f"{who} has {'; '.join(told)}."
+            yield f"{f'{who} has' if more else 'The maps show'} {'; '.join(told)}."
     if not any(sides.values()):
         yield f"The maps see no difference: nowhere are they more than {COUNTED} away from 0.5."
     elif not verdict.directed:
@@ -143,14 +192,17 @@ def _map_words(verdict: Verdict, shown: Sequence[Channel]) -> Iterator[str]:
 def _extent(excess: np.ndarray) -> Extent:
     """Of ``[h, w]``, where it is above COUNTED."""
     mass = np.where(excess > COUNTED, excess, 0)
-    return Extent(float((mass > 0).mean()), _place(mass))
+    return Extent(float((mass > 0).mean()), _place(mass), float(mass.mean()))
+
+
+def _spaced(name: str) -> str:
+    return name.replace("-", " ").replace("_", " ")
 
 
 def _place(mass: np.ndarray) -> str:
     """Which third, or which ninth, of the picture holds most of ``mass [h, w]``."""
-    ninths = np.zeros((3, 3))
-    thirds = (np.int64(3 * (np.arange(n) + 0.5) / n) for n in mass.shape)
-    np.add.at(ninths, np.ix_(*thirds), mass)
+    rows, columns = (np.eye(3)[np.int64(3 * (np.arange(n) + 0.5) / n)] for n in mass.shape)
+    ninths = rows.T @ mass @ columns
     ninths /= max(float(ninths.sum()), 1e-12)
     row, column = divmod(int(ninths.argmax()), 3)
     if ninths[row, column] >= 0.5:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,34 @@ def test_what_cannot_be_compared_is_refused_in_one_line(
     assert files[0].read_bytes() == before
 
 
+@pytest.mark.parametrize("second", ["{absent}", "{text}", "{small}"])
+def test_images_are_looked_at_before_a_model_is_loaded(
+    second: str, run: Run, files, tmp_path: Path, monkeypatch
+):
+    (tmp_path / "text.png").write_text("no picture")
+    small = save(tmp_path / "small.png", pair()[0][:, ::3, ::3])
+    path = second.format(absent=tmp_path / "a.png", text=tmp_path / "text.png", small=small)
+    loaded: list[str] = []
+    monkeypatch.setattr(registry, "load_model", lambda name, **_: loaded.append(name))
+    code, _, errors = run(files[0], path, "-m", "signed", "--out", tmp_path / "page.html")
+    assert (code, errors.count("\n"), loaded) == (2, 1, [])
+    assert path in errors
+
+
+def test_an_image_larger_than_a_model_takes_is_refused_with_its_name(
+    run: Run, files, tmp_path: Path, monkeypatch
+):
+    def modest() -> Signed:
+        model = Signed()
+        model.card = replace(model.card, max_pixels=5000)
+        return model
+
+    monkeypatch.setitem(MODELS, "signed", modest)
+    code, _, errors = run(*files, "-m", "signed", "--out", tmp_path / "page.html")
+    assert code == 2
+    assert errors.startswith("iqa-eval: signed: 90 × 60 pixels: more than the model takes")
+
+
 def test_what_takes_long_is_announced(run: Run, files, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(compare_command, "_PATIENCE", 0.0)
     _, _, errors = run(*files, "--model", "signed", "--out", tmp_path / "page.html")
@@ -229,6 +258,28 @@ def test_channels_are_sorted_by_what_they_say_and_the_faint_ones_apart():
     assert red.reference.share == bright.test.share == pytest.approx(1 / 9)
     assert (red.reference.place, bright.test.place) == ("mostly bottom right", "mostly top left")
     assert faint[0].sentences == "Nowhere more than 0.05 away from 0.5."
+
+
+def test_a_map_with_two_ends_names_them_and_specks_are_not_told():
+    maps = np.full((2, 60, 90), 0.5, np.float32)
+    maps[:, :20], maps[:, 59, :20] = 0.9, 0.1
+    types = (("blur", "gaussian-blur", 1), ("blur", "high-sharpen", -1), ("jpeg", "jpeg", 1))
+    found = card("m", map_channels=("blur", "jpeg"), channel_types=types)
+    shown, _ = channels(Verdict(found, maps=maps, directed=True))
+    assert [c.ends for c in shown] == ["Up with gaussian blur, down with high sharpen.", ""]
+    third = "33\N{NO-BREAK SPACE}% of the picture, mostly at the top"
+    assert {c.sentences for c in shown} == {f"Test has more: {third}."}
+    maps[:] = 0.5
+    maps[0, 59, :20] = 0.1  # a speck alone is told
+    shown, _ = channels(Verdict(found, maps=maps, directed=True))
+    assert shown[0].sentences.startswith("Reference has more: under 1")
+
+
+def test_the_strongest_is_told_first_not_the_widest():
+    maps = np.full((2, 60, 90), 0.5, np.float32)
+    maps[0], maps[1, :20] = 0.57, 0.95
+    told = summary(Verdict(card("m", map_channels=("wide", "strong")), maps=maps, directed=True))
+    assert told[0].startswith("The test image has more strong in 33")
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,33 @@ def test_a_large_photograph_is_scaled_and_shown_in_part_at_full_size() -> None:
     assert "the models saw every pixel" in large
 
 
+def test_the_page_says_how_to_read_scores_and_colors() -> None:
+    page = render(pair(48, 64), [verdict()])
+    assert "Above 0 the test image is the better one" in page
+    assert "here the test image has more of it than the reference" in page
+    assert "here the reference has more" in page
+    # Of a model that tells no direction, nothing of the kind.
+    maps = np.full((1, 6, 8), 0.7, np.float32)
+    alone = Verdict(card("d", map_channels=("any",), control=True), maps=maps)
+    page = render(pair(48, 64), [alone])
+    assert "The colors do not tell which of the two is damaged" in page
+    assert "reference has more" not in page
+    assert "Differs: the whole picture." in page
+    assert "a control, to compare with" in page
+
+
+def test_many_maps_are_folded_but_for_the_strongest() -> None:
+    maps = (
+        np.full((9, 6, 8), 0.5, np.float32)
+        + np.linspace(0.2, 0.4, 9, dtype=np.float32)[:, None, None]
+    )
+    found = Verdict(card("m", map_channels=tuple("abcdefghi")), maps=maps, directed=True)
+    shown, folded = render(pair(48, 64), [found]).split("3 weaker maps</summary>")
+    order = [part.split("<")[0] for part in (shown + folded).split("<figcaption><strong>")[1:]]
+    assert order == list("ihgfedcba")
+    assert folded.count('class="mapped"') == 3
+
+
 def test_only_a_score() -> None:
     page = render(pair(48, 64), [Verdict(card("psnr"), PairScore(28.3, 80, directed=False))])
     assert "28.3; higher is closer" in page
@@ -122,7 +149,7 @@ def at(page: Any) -> str:
 class TestInBrowser:
     def test_the_line_moves_by_keyboard_and_by_pointer(self, open_page: Open) -> None:
         page = open_page()
-        slider = page.get_by_role("slider", name="Test to the left")
+        slider = page.get_by_role("slider", name="Test to the left").first
         assert at(page) == "50%"
         slider.focus()
         page.keyboard.press("ArrowRight")
@@ -139,7 +166,7 @@ class TestInBrowser:
 
     def test_the_two_take_turns_until_they_are_stopped(self, open_page: Open) -> None:
         page = open_page()
-        button = page.get_by_role("button", name="Flicker")
+        button = page.get_by_role("button", name="Flicker").first
         shown = "document.getElementById('stage').dataset.shown"
         button.press("Enter")
         assert button.get_attribute("aria-pressed") == "true"
@@ -151,14 +178,23 @@ class TestInBrowser:
 
     def test_less_motion_swaps_by_hand(self, open_page: Open) -> None:
         page = open_page(reduced_motion="reduce")
-        button = page.get_by_role("button", name="Swap")
+        button = page.get_by_role("button", name="Swap").first
         shown = "document.getElementById('stage').dataset.shown"
         for expected in ("test", "reference", "test"):
             button.press("Enter")
             assert page.evaluate(shown) == expected
-            assert page.get_by_role("status").inner_text() == f"Shown: {expected}"
+            assert page.get_by_role("status").first.inner_text() == f"Shown: {expected}"
         page.wait_for_timeout(1500)
         assert page.evaluate(shown) == "test"
+
+    def test_a_large_pair_takes_turns_at_full_size_too(self, open_page: Open) -> None:
+        page = open_page()
+        whole, part = page.get_by_role("slider", name="Test to the left").all()
+        assert page.locator("#detail").bounding_box()["width"] == CROP
+        part.press("End")
+        places = "['stage', 'detail'].map((n) => document.getElementById(n).style.cssText)"
+        assert page.evaluate(places) == ["--at: 50%;", "--at: 100%;"]
+        assert (whole.input_value(), part.input_value()) == ("50", "100")
 
     def test_every_picture_is_drawn(self, open_page: Open) -> None:
         page = open_page()
@@ -203,7 +239,7 @@ class TestInBrowser:
     def test_on_paper_without_controls(self, open_page: Open) -> None:
         page = open_page(color_scheme="dark")
         page.emulate_media(media="print")
-        assert not page.locator("#split").is_visible()
+        assert not page.locator("#stage-split").is_visible()
         assert page.locator(".pair svg").first.is_visible()
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert background == "rgb(255, 255, 255)"
