@@ -9,11 +9,13 @@ import numpy as np
 import torch
 
 from .canonical import canonical_json
+from .conformance_fit import fit_checks
 from .errors import one_line
 from .model import (
     MAP_OPERATIONS,
     OPERATIONS,
     PAIR_OPERATIONS,
+    Fittable,
     KnownScores,
     Model,
     ModelCard,
@@ -37,7 +39,7 @@ class Check:
 
 
 def check(model: Model) -> list[Check]:
-    """Every check of ``model``; needs no dataset and takes seconds.
+    """Every check of ``model``; needs no dataset and takes seconds, or two fits on 12 images.
 
     Test images are smooth noise of odd, mixed and repeated sizes, made from a fixed seed.
     """
@@ -52,6 +54,8 @@ def check(model: Model) -> list[Check]:
         if operation in operations(model):
             inputs = [images, references] if operation in PAIR_OPERATIONS else [images]
             found += _operation(model, operation, inputs)
+    if isinstance(model, Fittable):
+        found += [_attempt(name, run) for name, run in fit_checks(model, images)]
     return found
 
 

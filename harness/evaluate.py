@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from . import records
 from .canonical import canonical_json
@@ -51,11 +52,16 @@ class Evaluated:
 
 
 def evaluate(
-    job: Job, outputs: Mapping[Need, Output] | None, context: Context, device: str
+    job: Job,
+    outputs: Mapping[Need, Output] | None,
+    context: Context,
+    device: str,
+    fits: tuple[Mapping[str, Any], ...] = (),
 ) -> Evaluated:
     """The record of ``job``; ``outputs`` is None where it is skipped.
 
-    A protocol that fails becomes a row with the reason.
+    ``fits`` is what the record says of the fits that the outputs rest on, in their order. A
+    protocol that fails becomes a row with the reason.
     """
     if outputs is None:
         assert not isinstance(job.needs, tuple)
@@ -64,17 +70,18 @@ def evaluate(
             measures = [replace(measures[0], marks=(records.NOT_APPLICABLE,))]
     else:
         measures = _measure(job, outputs, context.seed)
+        number = {need: i + 1 for i, need in enumerate(n for n in outputs if n.fit)}
         failures = {
-            need.operation + (f" on {job.dataset_of(need).name}" if need.dataset else ""): dict(
-                output.failures
-            )
+            need.operation
+            + (f" on {job.dataset_of(need).name}" if need.dataset else "")
+            + (f" after fit {number[need]}" if need.fit else ""): dict(output.failures)
             for need, output in outputs.items()
         }
     others = {n.dataset: job.dataset_of(n) for n in outputs or () if n.dataset is not None}
     head = outputs is None or any(need.operation != "features" for need in outputs)
     rows = tuple(row(job, measure, context, device, others, head=head) for measure in measures)
     warned = {i: why for o in (outputs or {}).values() for i, why in o.warnings.items()}
-    record = records.Record(rows, failures, job.model_slug, job.protocol_slug, warned)
+    record = records.Record(rows, failures, job.model_slug, job.protocol_slug, warned, fits)
     # Comparisons are of SRCCs: what has another headline, such as an AUC, takes no part.
     ranks = isinstance(job.protocol, Protocol) and job.protocol.headline == "srcc"
     headlines = (m for m in measures if m.metric == "srcc" and m.subset == "all" and m.scores)

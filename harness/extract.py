@@ -173,8 +173,7 @@ class _Line:
                 for item in items:
                     self._compute([item])
             else:
-                lack = f"{OUT_OF_MEMORY}: " if _no_memory(error) else ""
-                self._add(items[0].name, lack + one_line(error))
+                self._add(items[0].name, reason(error))
             return
         for item, result in zip(items, results, strict=True):
             self._add(item.name, result, item.warning)
@@ -190,6 +189,11 @@ class _Item:
     images: tuple[torch.Tensor, ...]
     sample: Sample
     warning: str
+
+
+def reason(error: Exception, what: str = "") -> str:
+    """Why there is no result, ``what`` being before it; the next run asks again for memory."""
+    return (f"{OUT_OF_MEMORY}: " if _no_memory(error) else "") + what + one_line(error)
 
 
 def _no_memory(error: Exception) -> bool:

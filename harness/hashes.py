@@ -21,8 +21,8 @@ THREADS = 4
 SHARE = 16  # images; whoever stops the program waits for no more
 
 
-def images_hash(dataset: Dataset, tick: Callable[[int], None] = lambda n: None) -> str:
-    """SHA-256 over ids, bytes or recipes, references, pairs and masks; reads every file.
+def fingerprints(dataset: Dataset, tick: Callable[[int], None] = lambda n: None) -> dict[str, str]:
+    """What the pixels of each image are known by, by id; reads every file.
 
     ``tick(n)`` reports that n more images have been read.
     """
@@ -37,6 +37,12 @@ def images_hash(dataset: Dataset, tick: Callable[[int], None] = lambda n: None) 
             tick(len(found))
     finally:
         pool.shutdown(cancel_futures=True)
+    return prints
+
+
+def images_hash(dataset: Dataset) -> str:
+    """SHA-256 over ids, fingerprints (of bytes or recipes), references, pairs and masks."""
+    prints = dataset.fingerprints
     return digest(
         {
             "images": _by_id(

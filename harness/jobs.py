@@ -13,9 +13,10 @@ from .canonical import canonical_json, slug
 from .datasets import load_dataset
 from .errors import message, one_line, portable
 from .model import Model, Unavailable, operations
-from .protocols.base import EVERY_OTHER, Comparison, Need, Protocol, Skip
+from .protocols.base import EVERY_OTHER, Comparison, Fit, Need, Protocol, Skip
 from .registry import BrokenPlugin, load_model, load_protocol
 from .sample import Dataset
+from .subset import Parts, parts_of
 from .suite import Named, Suite
 
 
@@ -42,6 +43,7 @@ class Job:
     protocol: Protocol | Comparison | Refused
     find: Callable[[str], Dataset | Refused]  # other datasets, by name
     others: tuple[str, ...] = ()  # the names of the suite's other datasets
+    seed: int = 0
 
     @cached_property
     def needs(self) -> tuple[Need, ...] | Skip | Refused:
@@ -54,7 +56,7 @@ class Job:
             return self.protocol
         assert isinstance(self.protocol, Protocol)
         try:
-            needs = self.protocol.needs(operations(self.model), self.dataset)
+            needs = self.protocol.needs(operations(self.model), self.dataset, self.seed)
         except Exception as error:
             return Refused(f"{self.protocol_name} failed: {one_line(error)}")
         if not isinstance(needs, tuple):
@@ -65,6 +67,11 @@ class Job:
                 other = self.find(need.dataset)
                 if isinstance(other, Refused):
                     return other
+            if need.fit is not None:
+                try:
+                    self.parts(need)
+                except ValueError as error:
+                    return Refused(f"{self.protocol_name} failed: {error}")
         if not needs:
             return Skip("the suite has no other labeled dataset")
         return needs
@@ -118,6 +125,18 @@ class Job:
         assert isinstance(dataset, Dataset)
         return dataset
 
+    def parts(self, need: Need) -> Parts:
+        """The parts of the dataset that the fit of ``need`` names; made once for each fit."""
+        assert need.fit is not None
+        where = need.dataset, need.fit
+        if where not in self._parts:
+            self._parts[where] = parts_of(self.dataset_of(need), need.fit)
+        return self._parts[where]
+
+    @cached_property
+    def _parts(self) -> dict[tuple[str | None, Fit], Parts]:
+        return {}
+
 
 def resolve(
     suite: Suite, objects: Mapping[str, Any], device: str = "cpu", progress: bool = False
@@ -169,6 +188,7 @@ def resolve(
         Job(
             *(m, d, p, models[i], dataset(d), protocols[k], find),
             others=tuple(dict.fromkeys(o.name for o in suite.datasets if o != d)),
+            seed=suite.seed,
         )
         for i, m in enumerate(suite.models)
         for d in suite.datasets

@@ -173,9 +173,18 @@ class DistortionMapper(Model, Protocol):
 @runtime_checkable
 class Fittable(Model, Protocol):
     def fit(self, train: Dataset, validation: Dataset, seed: int, workdir: Path) -> Model:
-        """A fitted model. ``workdir`` keeps its progress, so that a killed fit resumes.
+        """A fitted model, on the device of this one, which itself stays as it is.
 
-        Only training and validation samples can be reached from the arguments.
+        ``train`` is what it learns from, in that order, and ``validation`` what it may choose by;
+        no other image can be reached from them. Images are read by ``sample.source.load`` with
+        ``harness.images.DEFAULT_POLICY``; those that cannot be read are left out with a warning.
+        ``workdir`` is there, and this fit's own. It keeps progress, so that a fit that was killed
+        at any moment resumes to the same model, and the model, so that a finished fit is only
+        read. A ``curve.csv`` in it (a row an epoch) goes into the record. The same ``seed``
+        gives the same model. Any exception becomes the reason of the rows.
+
+        The card of what is returned has this one's name, and ``trained_on`` grown by the dataset
+        (role "labels", split "training part").
         """
 
 

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -77,6 +78,7 @@ class Record:
     model_slug: str
     protocol_slug: str
     warnings: Mapping[str, str] = field(default_factory=dict)  # sample id → e.g. alpha dropped
+    fits: tuple[Mapping[str, Any], ...] = ()  # keys, seeds, sizes of parts and learning curves
 
     @property
     def path(self) -> str:
@@ -101,6 +103,7 @@ def write_record(folder: Path, record: Record) -> None:
         "rows": [{k: v for k, v in row.items() if k not in shared} for row in rows],
         "failures": {name: dict(sorted(f.items())) for name, f in record.failures.items() if f},
         "warnings": dict(sorted(record.warnings.items())),
+        **({"fits": record.fits} if record.fits else {}),
     }
     path = folder / record.path
     path.parent.mkdir(parents=True, exist_ok=True)

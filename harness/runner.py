@@ -26,7 +26,7 @@ from .images import DecodePolicy
 from .jobs import Job, key, resolve, unusable
 from .model import Model
 from .sample import Dataset
-from .stage import Settings, compute, notices, outputs_of
+from .stage import Settings, compute, fits_of, notices, outputs_of
 from .store import StoreError
 from .suite import Named, Suite, make_suite
 
@@ -134,7 +134,8 @@ def run_suite(
     with tqdm(jobs, desc="evaluating", unit="record", delay=2, disable=not progress) as bar:
         for job in bar:
             outputs = outputs_of(job, settings, computed) if isinstance(job.needs, tuple) else None
-            evaluated = evaluate(job, outputs, context, settings.device_of(job))
+            fits = fits_of(job, settings, computed) if outputs is not None else ()
+            evaluated = evaluate(job, outputs, context, settings.device_of(job), fits)
             keep(evaluated.record)
             of_dataset.setdefault(job.dataset_label, []).append(evaluated)
     for name, comparison in comparisons:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -193,6 +193,11 @@ class Dataset:
         )
 
     @cached_property
+    def fingerprints(self) -> Mapping[str, str]:
+        """What the pixels of each image are known by, by id."""
+        return hashes.fingerprints(self)
+
+    @cached_property
     def images_hash(self) -> str:
         """Covers what a cell depends on: ids, bytes or recipes, references, pairs and masks."""
         return hashes.images_hash(self)
@@ -208,8 +213,8 @@ class Dataset:
         ``tick(n)`` reports that n more images have been read.
         """
         found = replace(self)
-        vars(found)["images_hash"] = hashes.images_hash(found, tick)  # where cached_property looks
-        _ = found.labels_hash  # what is wrong with a label shows here
+        vars(found)["fingerprints"] = hashes.fingerprints(found, tick)  # as cached_property does
+        _ = found.images_hash, found.labels_hash  # what is wrong with a label shows here
         return found
 
     def table(self) -> hf.Dataset:

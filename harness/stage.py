@@ -6,13 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from .cells import Cell, make_cell
+from .canonical import slug
+from .cells import Cell, fit_key, make_cell
 from .errors import count
 from .executors import processes, serial
-from .extract import Task
+from .extract import Task, run_passes
+from .fitting import Fitting, about, run_fits
 from .images import DecodePolicy
 from .jobs import Job
 from .model import KnownScores, Model
@@ -33,6 +36,11 @@ class Settings:
     retry_failed: bool = False
     progress: bool = True
 
+    @property
+    def fits(self) -> Path:
+        """The folder of what fits leave, beside the store."""
+        return self.cells.parent / "fits"
+
     def device_of(self, job: Job) -> str:
         """The kind of device that ``job`` computes on: a model that cannot move stays put."""
         return self.device.partition(":")[0] if hasattr(job.model, "to") else "cpu"
@@ -40,39 +48,91 @@ class Settings:
 
 @dataclass(frozen=True)
 class Computed:
-    """The cells' outputs by key, and how many results were computed now and before."""
+    """The cells' outputs by key, and how many results were computed now and before.
+
+    ``fits`` holds what is to be recorded of the fit that a cell rests on, by the cell's key.
+    """
 
     outputs: Mapping[str, Output]
     new: int
     reused: int
+    fits: Mapping[str, Mapping[str, Any]]
 
 
 def compute(jobs: Iterable[Job], settings: Settings) -> Computed:
     """Compute what the store lacks of all that ``jobs`` need: per dataset, all cells at once.
 
-    Raises StoreError, or WorkerDied, after committing what was finished.
+    Fits come after them, all side by side. Raises StoreError, or WorkerDied, after committing
+    what was finished.
     """
+    fittings: dict[str, Fitting] = {}  # by the key of the fit
     tasks: dict[str, dict[str, Task]] = {}  # images_hash → cell key → task
     datasets: dict[str, Dataset] = {}
     for job in jobs:
         if not isinstance(job.needs, tuple) or isinstance(job.model, KnownScores):
             continue
         for need in job.needs:
-            dataset = job.dataset_of(need)
             cell = cell_of(job, need, settings)
+            if cell.fit is not None:
+                fit = fittings.setdefault(cell.fit, _fitting(job, need, cell.fit, settings))
+                fit.asked[cell.key] = cell, job.parts(need).test
+                continue
+            dataset = job.dataset_of(need)
             datasets[dataset.images_hash] = dataset
             tasks.setdefault(dataset.images_hash, {})[cell.key] = Task(cell, _model(job))
     new = total = 0
     for images_hash, wanted in tasks.items():
         lacking, all_of_it = compute_tasks(datasets[images_hash], list(wanted.values()), settings)
         new, total = new + lacking, total + all_of_it
-    store = Store(settings.cells)
-    outputs = {
-        key: store.cell(task.cell).read()
-        for wanted in tasks.values()
-        for key, task in wanted.items()
-    }
-    return Computed(outputs, new, total - new)
+    lacking, all_of_it = _run_fittings(list(fittings.values()), settings)
+    new, total = new + lacking, total + all_of_it
+    cells = [task.cell for wanted in tasks.values() for task in wanted.values()]
+    fitted = {key: fit for fit in fittings.values() for key in fit.asked}
+    cells += [fit.asked[key][0] for key, fit in fitted.items()]
+    outputs = {cell.key: Store(settings.cells).cell(cell).read() for cell in cells}
+    fits = {key: about(fit, fit.asked[key][0]) for key, fit in fitted.items()}
+    return Computed(outputs, new, total - new, fits)
+
+
+def _fitting(job: Job, need: Need, key: str, settings: Settings) -> Fitting:
+    assert need.fit is not None
+    model, parts = _model(job), job.parts(need)
+    return Fitting(
+        key,
+        model,
+        parts.train,
+        parts.validation,
+        need.fit.seed,
+        settings.fits / slug(model.card.name, dict(model.card.options or {})) / key[:20],
+        settings.policy,
+        settings.cells,
+        decoders=0 if settings.device == "cpu" else settings.workers,
+        retry_failed=settings.retry_failed,
+    )
+
+
+def _run_fittings(fits: list[Fitting], settings: Settings) -> tuple[int, int]:
+    """Run the fits that are lacking; how many results lacked, and how many there are."""
+    plans = [[todo for _, todo in fit.plans()] for fit in fits]
+    todo = [fit for fit, each in zip(fits, plans, strict=True) if any(p.lacking for p in each)]
+    if todo:
+        with tqdm(
+            desc="fitting",
+            total=len(fits),
+            initial=len(fits) - len(todo),
+            unit="fit",
+            disable=not settings.progress,
+        ) as bar:
+
+            def tick(n: int) -> None:
+                bar.update(n)
+
+            if settings.device == "cpu":
+                processes.execute(run_fits, todo, tick, settings.workers, at_once=True)
+            else:
+                serial.execute(run_fits, todo, tick)
+    results = [p for each in plans for p in each]
+    return sum(p.lacking for p in results), sum(p.total for p in results)
 
 
 def compute_tasks(dataset: Dataset, tasks: list[Task], settings: Settings) -> tuple[int, int]:
@@ -105,9 +165,9 @@ def compute_tasks(dataset: Dataset, tasks: list[Task], settings: Settings) -> tu
                 bar.update(n)
 
             if on_cpu:
-                processes.execute(todo.passes, tick, settings.workers)
+                processes.execute(run_passes, todo.passes, tick, settings.workers)
             else:
-                serial.execute(todo.passes, tick)
+                serial.execute(run_passes, todo.passes, tick)
     return todo.lacking, todo.total
 
 
@@ -134,14 +194,20 @@ def notices(outputs: Iterable[Output]) -> list[str]:
 
 def cell_of(job: Job, need: Need, settings: Settings) -> Cell:
     """The cell that answers ``need``."""
-    model = _model(job)
+    model, device = _model(job), settings.device_of(job)
+    dataset, fit = job.dataset_of(need), None
+    if need.fit is not None:
+        parts = job.parts(need)
+        dataset = parts.test
+        fit = fit_key(model.card, parts.train, parts.validation, {"device": device}, need.fit.seed)
     return make_cell(
         model.card,
-        job.dataset_of(need),
+        dataset,
         need.operation,
         reducer=need.reducer,
         decoding=settings.policy.name,
-        device=settings.device_of(job),
+        device=device,
+        fit=fit,
     )
 
 
@@ -151,6 +217,12 @@ def outputs_of(job: Job, settings: Settings, computed: Computed) -> dict[Need, O
     if isinstance(job.model, KnownScores):
         return {need: _known(job.model.scores_by_id, job.dataset_of(need)) for need in job.needs}
     return {need: computed.outputs[cell_of(job, need, settings).key] for need in job.needs}
+
+
+def fits_of(job: Job, settings: Settings, computed: Computed) -> tuple[Mapping[str, Any], ...]:
+    """What is to be recorded of the fits that ``job`` rests on, in the order of its needs."""
+    assert isinstance(job.needs, tuple)
+    return tuple(computed.fits[cell_of(job, need, settings).key] for need in job.needs if need.fit)
 
 
 def _known(scores: Mapping[str, float], dataset: Dataset) -> Output:

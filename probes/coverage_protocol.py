@@ -18,7 +18,7 @@ def coverage_need(operations: frozenset[str], dataset: str | None = None) -> Nee
     return None if operation is None else Need(operation, dataset)
 
 
-def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+def _needs(operations: frozenset[str], dataset: Dataset, seed: int) -> tuple[Need, ...] | Skip:
     if not dataset.images or not all(isinstance(i.source, CoverageImage) for i in dataset.images):
         return Skip("needs the dataset coverage-probes: images perturbed block by block")
     need = coverage_need(operations)

@@ -70,7 +70,7 @@ _READINGS = {
 _CHANCES = {"share": "mask_share", "pointing_chance": "pointing_chance"}  # of either reading
 
 
-def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+def _needs(operations: frozenset[str], dataset: Dataset, seed: int) -> tuple[Need, ...] | Skip:
     if not partial_probes(dataset):
         return Skip("needs a probe set: no visible damage here covers only a part of the image")
     offered = [need for need in _READINGS if need.operation in operations]

@@ -39,7 +39,7 @@ from .readout_table import readable, table_of
 _FEATURES = Need("features")
 
 
-def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+def _needs(operations: frozenset[str], dataset: Dataset, seed: int) -> tuple[Need, ...] | Skip:
     areas = {d.area_asked for s in readable(dataset) for d in s.damages}
     if not areas or min(areas) == 1:
         return Skip("needs a probe set: no visible damage here covers only a part of the image")

@@ -57,7 +57,7 @@ _ALONE = "the threshold of IoU is chosen on other contents, and there are none"
 _NO_TYPES = "no channel of the map names a type of damage"
 
 
-def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+def _needs(operations: frozenset[str], dataset: Dataset, seed: int) -> tuple[Need, ...] | Skip:
     if not dataset.pairs:
         return Skip("compares images with references, and the dataset has none")
     if not operations & {"score_pair", "distortion_map"}:

@@ -53,7 +53,9 @@ def sensitivity(coverage: str = "") -> Protocol:
     )
 
 
-def _needs(coverage: str, operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+def _needs(
+    coverage: str, operations: frozenset[str], dataset: Dataset, seed: int
+) -> tuple[Need, ...] | Skip:
     if not dataset.samples or any(not s.damages or s.reference is None for s in dataset.samples):
         return Skip("needs a probe set: every sample with known damage and a reference")
     probes = _singles(dataset.samples)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,10 @@ from PIL import Image
 
 from harness.model import ModelCard
 from harness.sample import Dataset, FileSource, Sample
+
+# A busy machine is no failure: what is slow is for benchmarks to say.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def card(name: str, **changes: object) -> ModelCard:

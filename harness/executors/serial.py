@@ -1,14 +1,20 @@
-"""Run passes one after another in this process."""
+"""Run passes, or fits, one after another in this process."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
-from ..extract import Pass, Tick, run_passes
+from ..extract import Tick
 from .threads import one_thread
 
+Item = TypeVar("Item")
 
-def execute(passes: Iterable[Pass], tick: Tick) -> None:
-    """Run every pass here, on one thread, as every executor does (values depend on threads)."""
+
+def execute(run: Callable[[Iterable[Item], Tick], None], work: Iterable[Item], tick: Tick) -> None:
+    """Run all of ``work`` here, on one thread, as every executor does (values depend on threads).
+
+    ``run`` takes items one after another, and reports what is finished.
+    """
     with one_thread():
-        run_passes(passes, tick)
+        run(work, tick)

@@ -7,6 +7,7 @@ sees what protocols have measured of all models on one dataset.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,13 +20,38 @@ EVERY_OTHER = "*"  # as the dataset of a need: each other dataset of the suite t
 
 
 @dataclass(frozen=True)
+class Fit:
+    """On which samples a model is fitted, by id, and which the fitted one is then asked about.
+
+    The order of ``train`` and ``validation`` is that in which the model gets them. Raises
+    ValueError for an id that is in two parts.
+    """
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    seed: int
+
+    def __post_init__(self) -> None:
+        ids = (*self.train, *self.validation, *self.test)
+        if len(set(ids)) < len(ids):
+            twice, _ = Counter(ids).most_common(1)[0]
+            raise ValueError(f"{twice!r} is asked for twice in one fit")
+
+
+@dataclass(frozen=True)
 class Need:
     """An operation's output: on the dataset at hand, on another one that is named, or on
-    EVERY_OTHER, in whose place the outputs then hold one need for each of them."""
+    EVERY_OTHER, in whose place the outputs then hold one need for each of them.
+
+    With a ``fit``, the model is fitted first, and the output is that of the fitted one on the
+    test samples of it alone.
+    """
 
     operation: str
     dataset: str | None = None
     reducer: str | None = None
+    fit: Fit | None = None
 
 
 @dataclass(frozen=True)
@@ -80,16 +106,17 @@ def word(name: str) -> str:
 class Protocol:
     """A named, versioned protocol. A change that can change a number changes the version.
 
-    ``needs(operations, dataset)`` gets the names of the operations that the model offers. A
-    protocol with options is registered as a function of them that returns a Protocol, in
-    which ``options`` names those that were given.
+    ``needs(operations, dataset, seed)`` gets the names of the operations that the model offers,
+    "fit" among them if it can be fitted, and the seed that ``evaluate`` will get. A protocol
+    with options is registered as a function of them that returns a Protocol, in which
+    ``options`` names those that were given.
     """
 
     name: str
     version: str
     summary: str
     headline: str  # the metric that tables rank by
-    needs: Callable[[frozenset[str], Dataset], tuple[Need, ...] | Skip]
+    needs: Callable[[frozenset[str], Dataset, int], tuple[Need, ...] | Skip]
     evaluate: Callable[[Inputs], list[Measure]]
     options: Mapping[str, Any] = field(default_factory=dict)
 

@@ -9,7 +9,9 @@ from .base import Inputs, Measure, Need, Protocol, Skip, word
 from .outcomes import by_image, finite, usable
 
 
-def scores_needed(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+def scores_needed(
+    operations: frozenset[str], dataset: Dataset, seed: int
+) -> tuple[Need, ...] | Skip:
     """Scores of images or, from a full-reference model, of pairs."""
     if dataset.label_kind == "none":
         return Skip("the dataset has no labels")

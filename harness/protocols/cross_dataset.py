@@ -23,7 +23,7 @@ _METRICS = ("srcc", "plcc", "plcc_logistic")
 _SPLIT = "fit on all of it"
 
 
-def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+def _needs(operations: frozenset[str], dataset: Dataset, seed: int) -> tuple[Need, ...] | Skip:
     if dataset.label_kind == "none":
         return Skip("the dataset has no labels")
     if "features" not in operations:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..sample import Dataset, Sample
 from .splits import shuffled
 
 TEST_PART = 0.20
+TEST_ON_REST = (0.05, 0.10, 0.25)  # shares that are tested on all others, too
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,26 @@ class Fraction:
         """The same in other row numbers: ``there`` has each row's, or -1 for one to leave out."""
         kept = (there[rows] for rows in (self.train, self.added, self.fixed))
         return Fraction(self.shares, *(rows[rows >= 0] for rows in kept))
+
+    def rest(self, n: int) -> np.ndarray:
+        """Those of ``n`` rows that are not in the fraction."""
+        return np.setdiff1d(np.arange(n), self.train)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was fitted on one fraction in one repeat says of the others."""
+
+    shares: tuple[float, ...]
+    scores: np.ndarray  # [n]
+    fixed: np.ndarray  # row numbers of the repeat's test part, where there is a score
+    rest: np.ndarray  # those of all that is not in the fraction
+    lost: str | None = None  # why there is no score at all
+
+
+def labeled(dataset: Dataset) -> list[Sample]:
+    """Those with a label, whatever became of them, so that every model has the same fractions."""
+    return sorted((s for s in dataset.samples if s.label is not None), key=lambda s: s.id)
 
 
 def nested_fractions(

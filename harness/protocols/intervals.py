@@ -7,7 +7,7 @@ same counts serve every statistic of one seed, so that differences of two are pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -85,6 +85,19 @@ def mean_interval(by_content: np.ndarray, seed: int) -> Interval:
         len(by_content),
         seed,
     )
+
+
+def repeats_interval(values: Sequence[float], limits: tuple[float, float]) -> Interval:
+    """The t interval of the mean of ``values`` of repeats that are drawn alike, within ``limits``.
+
+    It is about the mean over all that might have been drawn from the same dataset.
+    """
+    if len(values) < 2 or not varies(np.array(values)):
+        return Interval(None, None, "no interval: repeats do not differ")
+    n, mean = len(values), float(np.mean(values))
+    margin = stats.t.ppf((1 + LEVEL) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
+    low, high = np.clip((mean - margin, mean + margin), *limits)
+    return Interval(float(low), float(high), f"t interval over {n} repeats of this dataset")
 
 
 @lru_cache(maxsize=1)  # every metric of a row's neighbors asks for the same draws

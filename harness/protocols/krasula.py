@@ -35,7 +35,7 @@ def krasula(observers: float | None = None) -> Protocol:
     if observers is not None and not (isinstance(observers, int | float) and observers >= 1):
         raise ValueError(f"observers must be at least 1, not {observers}")
 
-    def needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+    def needs(operations: frozenset[str], dataset: Dataset, seed: int) -> tuple[Need, ...] | Skip:
         return _needs(operations, dataset, observers or dataset.observers)
 
     def evaluate(inputs: Inputs) -> list[Measure]:

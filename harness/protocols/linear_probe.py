@@ -87,12 +87,20 @@ def probe(dataset: Dataset, output: Output, plan: SplitPlan, seed: int) -> list[
     known = Output(output.ids, np.zeros(len(output.ids)), output.failures)
     rows_of = partial(rows_of, scores=scores, seed=seed, split=label, remark=remark)
     tested_part = usable(samples, known)
-    rows = rows_of(tested_part)
-    for kind, same in by_type(samples).items():
-        rows += rows_of(usable(same, known), names=("srcc",), subset=f"type={word(kind)}")
+    rows = all_and_types(samples, known, rows_of)
     alpha = float(np.median([head.alpha for head in fitted]))
     rows.append(replace(_row(tested_part, "alpha", alpha, label, remark), scores=scores))
     return [replace(row, marks=(*row.marks, *marks)) for row in rows]
+
+
+def all_and_types(
+    samples: Sequence[Sample], known: Output, rows_of: Callable[..., list[Measure]]
+) -> list[Measure]:
+    """``rows_of`` the samples that are in ``known`` and, SRCC alone, of each type of damage."""
+    rows = rows_of(usable(samples, known))
+    for kind, same in by_type(samples).items():
+        rows += rows_of(usable(same, known), names=("srcc",), subset=f"type={word(kind)}")
+    return rows
 
 
 def by_type(samples: Sequence[Sample]) -> dict[str, list[Sample]]:

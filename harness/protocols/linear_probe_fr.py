@@ -72,9 +72,9 @@ def linear_probe_fr(splits: str = "70/10/20", n_splits: int = 10) -> Protocol:
     """The protocol with the options of ``linear_probe``."""
     plan = SplitPlan(splits, n_splits)
 
-    def needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+    def needs(operations: frozenset[str], dataset: Dataset, seed: int) -> tuple[Need, ...] | Skip:
         if any(s.reference for s in dataset.samples):
-            return plan.needs(operations, dataset)
+            return plan.needs(operations, dataset, seed)
         return Skip(plan.refuses(dataset) or "the dataset has no references")
 
     def evaluate(inputs: Inputs) -> list[Measure]:

@@ -28,7 +28,7 @@ POOLED = Need("quality_map", reducer=MASK_STATS.name)
 _METRICS = ("srcc", "plcc")
 
 
-def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+def _needs(operations: frozenset[str], dataset: Dataset, seed: int) -> tuple[Need, ...] | Skip:
     if dataset.label_kind == "none":
         return Skip("the dataset has no labels")
     if _has(dataset, RegionSource):
@@ -36,7 +36,7 @@ def _needs(operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | S
             return (POOLED,)
         return Skip("gives no quality map that could be pooled inside the patches")
     if _has(dataset, CropSource) or _types(dataset) & LOCAL_TYPES:
-        return scores_needed(operations, dataset)
+        return scores_needed(operations, dataset, seed)
     return Skip("neither patches nor local damage that people have judged")
 
 

@@ -75,6 +75,26 @@ def finite(output: Output, what: str) -> Output:
     return Output(tuple(ids), _at(output, ids), {**output.failures, **bad})
 
 
+def of_fits(dataset: Dataset, outputs: Sequence[Output]) -> tuple[Output, str | None]:
+    """What became of each sample over the fits that were asked about it; ``values`` are empty.
+
+    One failed if no fit has a score of it; one that no fit was asked about did not. With a remark
+    on the fits that gave no score at all.
+    """
+    scored = {name for output in outputs for name in output.ids}
+    failed: dict[str, str] = {}
+    for output in outputs:
+        for name, why in output.failures.items():
+            if name not in scored:
+                failed.setdefault(name, why)
+    ids = tuple(s.id for s in dataset.samples if s.id not in failed)
+    lost = [min(output.failures.values()) for output in outputs if not output.ids]
+    remark = (
+        f"{len(lost)} of {len(outputs)} fits without a score: first {lost[0]}" if lost else None
+    )
+    return Output(ids, np.zeros(len(ids)), failed), remark
+
+
 def by_image(output: Output, dataset: Dataset) -> Output:
     """Results of pairs by test image: samples beside their reference, others beside themselves.
 

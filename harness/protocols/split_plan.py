@@ -58,7 +58,9 @@ class SplitPlan:
             return "the owners give no training and test part"
         return None
 
-    def needs(self, operations: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+    def needs(
+        self, operations: frozenset[str], dataset: Dataset, seed: int
+    ) -> tuple[Need, ...] | Skip:
         """Features, of a dataset that these splits apply to."""
         if why := self.refuses(dataset):
             return Skip(why)

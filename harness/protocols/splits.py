@@ -120,14 +120,26 @@ def official_split(samples: Iterable[Sample], seed: int = 0) -> Split:
     )
     name = OFFICIAL
     if not validation:
-        names = set(train.values())
-        if len(names) < 2:
-            raise ValueError("a training part of one content leaves none for validation")
-        chosen = set(shuffled(names, seed)[: max(1, round(len(names) / 8))])
-        validation = {i: c for i, c in train.items() if c in chosen}
-        train = {i: c for i, c in train.items() if c not in chosen}
+        parts = hold_out(train, train, seed)
         name = f"{OFFICIAL}, an eighth of training for validation, seed {seed}"
+        return Split(name, *parts, tuple(sorted(test)))
     return Split(name, *(tuple(sorted(part)) for part in (train, validation, test)))
+
+
+def hold_out(
+    train: Iterable[str], contents: Mapping[str, str], *key: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The samples ``train`` without an eighth of their contents, and those of that eighth.
+
+    ``key`` draws it; it is one content at least. Raises ValueError where there is only one.
+    """
+    train = sorted(train)
+    names = {contents[i] for i in train}
+    if len(names) < 2:
+        raise ValueError("a training part of one content leaves none for validation")
+    chosen = set(shuffled(names, *key)[: max(1, round(len(names) / 8))])
+    kept = tuple(i for i in train if contents[i] not in chosen)
+    return kept, tuple(i for i in train if contents[i] in chosen)
 
 
 def shared_contents(split: Split, contents: Mapping[str, str]) -> list[str]:

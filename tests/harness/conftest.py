@@ -36,7 +36,7 @@ CELL = Cell(
 )
 
 
-def mean_of(offered: frozenset[str], dataset: Dataset) -> tuple[Need, ...] | Skip:
+def mean_of(offered: frozenset[str], dataset: Dataset, seed: int) -> tuple[Need, ...] | Skip:
     if "score_pair" in offered:
         return (Need("score_pair"),)
     return (Need("score"),) if "score" in offered else Skip("gives no scores")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from harness.conformance import check
+from harness.images import DEFAULT_POLICY
 from harness.model import ModelCard
 from tests.conftest import Difference, Sharpness, card
 
@@ -43,7 +46,7 @@ class Scores:
     """An adapter with one function as its score."""
 
     def __init__(self, score: Any, **changes: object) -> None:
-        self.card, self._score = card("scores", **changes), score
+        self.card, self._score = card(**{"name": "scores", **changes}), score
 
     def score(self, images: Sequence[torch.Tensor]) -> Any:
         return self._score(images)
@@ -191,3 +194,68 @@ def test_what_a_model_remembers_proves_nothing():
     problems = {c.name: c.problem for c in check(Remembers())}
     assert problems["score: repeatable"] == "two calls differ, and the card says deterministic"
     assert problems["score: mixed sizes"]
+
+
+class Fits:
+    """A line of the label against the spread of the pixels, kept in a file."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.card = card("fits")
+        self.changes, self.fitted = changes, 0
+
+    def fit(self, train: Any, validation: Any, seed: int, workdir: Path) -> Any:
+        self.fitted += 1
+        kept = workdir / "weights.txt"
+        if "fails" in self.changes:
+            raise RuntimeError("no gradient")
+        if not kept.exists() or "learns anew" in self.changes:
+            x = [float(_seen(s).double().std()) for s in train.samples]
+            slope, offset = np.polyfit(x, [s.label for s in train.samples], 1)
+            if "draws" in self.changes:
+                slope += self.fitted
+            kept.write_text(f"{slope} {offset}")
+        elif "appends" in self.changes:
+            (workdir / "log").write_text("read again")
+        slope, offset = map(float, kept.read_text().split())
+        if "moves" in self.changes:
+            self.card = card("fits", version="2")
+
+        def score(images: Sequence[torch.Tensor]) -> torch.Tensor:
+            values = [slope * float(i.double().std()) + offset for i in images]
+            wide = torch.float32 if "narrow" in self.changes else torch.float64
+            return torch.tensor(values, dtype=wide)
+
+        return (
+            None
+            if "nothing" in self.changes
+            else Scores(score, name=self.changes.get("name", "fits"))
+        )
+
+
+def _seen(sample: Any) -> torch.Tensor:
+    return sample.source.load(DEFAULT_POLICY).image
+
+
+@pytest.mark.parametrize(
+    ("what", "check", "words"),
+    [
+        ("fails", "leaves the model alone", "RuntimeError: no gradient"),
+        ("nothing", "leaves the model alone", "returned a NoneType, which is no model"),
+        ("narrow", "leaves the model alone", "the contract asks for torch.float64"),
+        ("moves", "leaves the model alone", "the model itself has changed"),
+        ("draws", "repeatable", "the same seed gives other scores"),
+        ("appends", "resumes from its folder", "a finished fit is not only read"),
+        ("learns anew", "resumes from its folder", "a finished fit is not only read"),
+    ],
+)
+def test_fit(what, check, words):
+    (problem,) = (p for name, p in problems(Fits(**{what: True})).items() if name.endswith(check))
+    assert words in problem
+
+
+def test_a_fit_that_keeps_the_contract():
+    model = Fits()
+    assert problems(model) == {}
+    assert model.fitted == 3
+    named = problems(Fits(name="other"))
+    assert named["fit: fits, and leaves the model alone"] == "the fitted model is called other"

@@ -72,7 +72,7 @@ def test_rows_from_features_alone_are_free_of_the_heads_labels(go, register, tin
             "1",
             "",
             "mean",
-            lambda offered, dataset: (Need(operation),),
+            lambda offered, dataset, seed: (Need(operation),),
             lambda inputs: [Measure("mean", 1.0, 1, 1, 0)],
         )
         register("protocols", protocol.name, protocol)

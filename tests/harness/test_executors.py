@@ -21,7 +21,7 @@ from harness.cells import make_cell
 from harness.executors import processes
 from harness.executors.processes import WorkerDied
 from harness.executors.threads import one_thread
-from harness.extract import Task
+from harness.extract import Task, run_passes
 from harness.images import Decoded, DecodePolicy
 from harness.parts import PART_SAMPLES
 from harness.planning import plan
@@ -153,7 +153,7 @@ def test_progress_counts_every_result_once(tmp_path):
             bench.dataset, [bench.task], DecodePolicy(), bench.settings.cells, workers=workers
         )
         ticks: list[int] = []
-        processes.execute(todo.passes, ticks.append, workers)
+        processes.execute(run_passes, todo.passes, ticks.append, workers)
         assert sum(ticks) == 150
 
 
@@ -307,7 +307,7 @@ def test_a_full_disk_stops_all_workers_and_keeps_what_is_there(tmp_path, monkeyp
 def test_nothing_of_a_run_is_left_behind(tmp_path):
     before = children(os.getpid())
     Bench(tmp_path, 40).run()
-    assert not processes._passes
+    assert (processes._work, processes._run) == ((), None)
     assert (processes._taken, processes._finished, processes._stop) == (None, None, None)
     assert children(os.getpid()) == before
 

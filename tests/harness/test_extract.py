@@ -16,7 +16,7 @@ import torch
 from harness import extract
 from harness.cells import make_cell
 from harness.executors import serial
-from harness.extract import BATCH, Task
+from harness.extract import BATCH, Task, run_passes
 from harness.images import Decoded, DecodePolicy, Failure
 from harness.planning import Plan, plan
 from harness.sample import Dataset, FileSource, Pair, Sample
@@ -87,7 +87,7 @@ class Maker:
 
     def run(self, dataset: Dataset, *wanted: tuple[Any, str], **settings: Any) -> list[Output]:
         tasks = self.tasks(dataset, *wanted)
-        serial.execute(self.plan(dataset, tasks, **settings).passes, lambda n: None)
+        serial.execute(run_passes, self.plan(dataset, tasks, **settings).passes, lambda n: None)
         return [Store(self.folder).cell(task.cell).read() for task in tasks]
 
 
@@ -123,7 +123,7 @@ def test_within_a_shard_each_image_is_decoded_once(maker, workers):
     passes = maker.plan(dataset, tasks, workers=workers).passes
     for work in passes:
         maker.loads.clear()
-        serial.execute([work], lambda n: None)
+        serial.execute(run_passes, [work], lambda n: None)
         assert set(maker.loads.values()) == {1}
         assert len(work.images) <= 64 + 13  # at most the references from outside
 
@@ -383,7 +383,7 @@ def test_a_resumed_run_computes_what_lacks(maker):
     dataset, model = maker.dataset(), Sharpness()
     (task,) = maker.tasks(dataset, (model, "score"))
     passes = maker.plan(dataset, [task]).passes
-    serial.execute(passes[:1], lambda n: None)
+    serial.execute(run_passes, passes[:1], lambda n: None)
     kept = Store(maker.folder).cell(task.cell).done()
     assert len(kept) == 64
     model.seen = 0

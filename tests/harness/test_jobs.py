@@ -148,7 +148,7 @@ def test_a_head_needs_a_labeled_set(go, register, tiny, tmp_path):
     _protocol(
         register,
         "head",
-        needs=lambda offered, data: (
+        needs=lambda offered, data, seed: (
             (Need("score"), Need("score", data.head_dataset)) if data.head_dataset else Skip("none")
         ),
         evaluate=lambda inputs: [

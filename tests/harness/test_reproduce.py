@@ -268,7 +268,7 @@ def test_a_number_that_rests_on_two_datasets(measure, paper, root, register):
                 Measure("srcc", 0.25, 18, 18, 0, subset=f"test={other}") for other in sorted(others)
             ]
 
-        def needs(operations, dataset):
+        def needs(operations, dataset, seed):
             return (Need("score"), Need("score", EVERY_OTHER))
 
         return Protocol("across", "1", "", "srcc", needs, evaluate)
@@ -312,7 +312,7 @@ def test_split_files_become_an_option_of_the_protocol(measure, paper, root, regi
                 Measure("srcc_split_sd", 0.0123, 18, 18, 0),
             ]
 
-        needs = lambda operations, dataset: (Need("score"),)  # noqa: E731
+        needs = lambda operations, dataset, seed: (Need("score"),)  # noqa: E731
         return Protocol("by-splits", "1", "", "srcc", needs, evaluate, {"splits": splits})
 
     register("protocols", "by-splits", by_splits)

@@ -87,9 +87,11 @@ def test_open_blocks_leave_bounds_and_no_confidence_interval() -> None:
 
 def test_what_it_skips() -> None:
     dataset = coverage_probes("128x96")
-    assert isinstance(COVERAGE.needs(frozenset({"quality_map"}), dataset), Skip)
-    assert isinstance(COVERAGE.needs(frozenset({"score"}), Dataset("d", ())), Skip)
-    assert COVERAGE.needs(frozenset({"features", "score_pair"}), dataset) == (Need("score_pair"),)
+    assert isinstance(COVERAGE.needs(frozenset({"quality_map"}), dataset, 0), Skip)
+    assert isinstance(COVERAGE.needs(frozenset({"score"}), Dataset("d", ()), 0), Skip)
+    assert COVERAGE.needs(frozenset({"features", "score_pair"}), dataset, 0) == (
+        Need("score_pair"),
+    )
 
 
 def test_sensitivity_asks_for_coverage_only_if_told() -> None:
@@ -99,8 +101,8 @@ def test_sensitivity_asks_for_coverage_only_if_told() -> None:
     sample = Sample("x", Recipe(content, (damage,)), "c", damages=(damage,), reference="c")
     dataset = Dataset("d", (sample,), (Sample("c", Recipe(content), "c"),))
     offered = frozenset({"score"})
-    assert sensitivity().needs(offered, dataset) == (SCORE,)
-    asked = sensitivity(coverage="coverage-embedded").needs(offered, dataset)
+    assert sensitivity().needs(offered, dataset, 0) == (SCORE,)
+    asked = sensitivity(coverage="coverage-embedded").needs(offered, dataset, 0)
     assert asked == (SCORE, Need("score", "coverage-embedded"))
 
 

@@ -259,10 +259,10 @@ def test_of_one_content_there_is_no_threshold_of_others() -> None:
 
 def test_what_it_needs_and_why_it_may_not_apply() -> None:
     dataset = probe_set(2)
-    assert LOCALIZATION.needs(MAPS, dataset) == (QUALITY, DISTORTION)
-    assert LOCALIZATION.needs(frozenset({"score", "quality_map"}), dataset) == (QUALITY,)
+    assert LOCALIZATION.needs(MAPS, dataset, 0) == (QUALITY, DISTORTION)
+    assert LOCALIZATION.needs(frozenset({"score", "quality_map"}), dataset, 0) == (QUALITY,)
     alone = replace(dataset, explicit_pairs=())
-    assert LOCALIZATION.needs(MAPS, alone) == (QUALITY,)
+    assert LOCALIZATION.needs(MAPS, alone, 0) == (QUALITY,)
     for offered, on, words in (
         ({"score"}, dataset, "sliding:NAME makes one"),
         ({"score_pair"}, dataset, "sliding:NAME makes one"),
@@ -270,7 +270,7 @@ def test_what_it_needs_and_why_it_may_not_apply() -> None:
         ({"distortion_map"}, alone, "has no references"),
         (MAPS, replace(alone, samples=()), "needs a probe set"),
     ):
-        found = LOCALIZATION.needs(frozenset(offered), on)
+        found = LOCALIZATION.needs(frozenset(offered), on, 0)
         assert isinstance(found, Skip)
         assert words in found.reason
 

@@ -255,12 +255,12 @@ def test_row_order_changes_nothing_and_failures_are_counted() -> None:
 
 def test_what_cannot_be_read() -> None:
     dataset = probe_set()
-    assert REPRESENTATION.needs(frozenset({"features"}), dataset) == (FEATURES,)
-    assert isinstance(REPRESENTATION.needs(frozenset({"score"}), dataset), Skip)
+    assert REPRESENTATION.needs(frozenset({"features"}), dataset, 0) == (FEATURES,)
+    assert isinstance(REPRESENTATION.needs(frozenset({"score"}), dataset, 0), Skip)
     whole = replace(
         dataset, samples=tuple(s for s in dataset.samples if s.damages[0].area_asked == 1)
     )
-    skipped = REPRESENTATION.needs(frozenset({"features"}), whole)
+    skipped = REPRESENTATION.needs(frozenset({"features"}), whole, 0)
     assert isinstance(skipped, Skip)
     assert skipped.reason.startswith("needs a probe set")
     output = random(dataset)

@@ -373,7 +373,7 @@ BOTH = frozenset({"score_pair", "distortion_map"})
     ],
 )
 def test_what_is_asked_of_a_model(operations: Any, change: Any, expected: Any) -> None:
-    found = RELATIONAL.needs(frozenset(operations), replace(probe_set(), **change))
+    found = RELATIONAL.needs(frozenset(operations), replace(probe_set(), **change), 0)
     if isinstance(expected, str):
         assert isinstance(found, Skip)
         assert expected in found.reason
@@ -382,4 +382,4 @@ def test_what_is_asked_of_a_model(operations: Any, change: Any, expected: Any) -
 
 
 def test_versions_ask_for_more() -> None:
-    assert RELATIONAL.needs(BOTH, version_set()) == (SCORES, MAPS, POINTS)
+    assert RELATIONAL.needs(BOTH, version_set(), 0) == (SCORES, MAPS, POINTS)

@@ -355,7 +355,7 @@ def test_nothing_at_all() -> None:
 
 def test_what_it_needs() -> None:
     dataset = probe_set(3)
-    needs = lambda *names: SENSITIVITY.needs(frozenset(names), dataset)  # noqa: E731
+    needs = lambda *names: SENSITIVITY.needs(frozenset(names), dataset, 0)  # noqa: E731
     assert needs("score", "score_pair", "features") == (SCORE,)
     assert needs("score_pair", "features") == (PAIR,)
     assert needs("features") == (FEATURES, HEAD)
@@ -388,6 +388,6 @@ def test_what_it_needs() -> None:
     ],
 )
 def test_what_it_skips(change: Callable[[Dataset], Dataset], operation: str, reason: str) -> None:
-    needs = SENSITIVITY.needs(frozenset({operation}), change(probe_set(3)))
+    needs = SENSITIVITY.needs(frozenset({operation}), change(probe_set(3)), 0)
     assert isinstance(needs, Skip)
     assert reason in needs.reason

@@ -175,7 +175,7 @@ def test_samples_with_several_damages_belong_to_no_type(rated: Rated, inputs: Ma
 def test_what_it_needs(
     rated: Rated, operations: set[str], changes: dict[str, object], expected: object
 ) -> None:
-    needs = CORRELATION.needs(frozenset(operations), rated(3, **changes))
+    needs = CORRELATION.needs(frozenset(operations), rated(3, **changes), 0)
     if isinstance(expected, str):
         assert isinstance(needs, Skip)
         assert expected in needs.reason

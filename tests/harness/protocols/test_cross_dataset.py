@@ -87,13 +87,13 @@ def test_what_cannot_be_fitted_or_tested_is_a_row(rated: Rated) -> None:
 
 def test_it_needs_labels_and_features(rated: Rated) -> None:
     dataset = rated(3)
-    assert CROSS_DATASET.needs(frozenset({"features"}), dataset) == (
+    assert CROSS_DATASET.needs(frozenset({"features"}), dataset, 0) == (
         OWN,
         Need("features", dataset=EVERY_OTHER),
     )
-    assert isinstance(CROSS_DATASET.needs(frozenset({"score"}), dataset), Skip)
+    assert isinstance(CROSS_DATASET.needs(frozenset({"score"}), dataset, 0), Skip)
     bare = replace(dataset, label_kind="none")
-    assert isinstance(CROSS_DATASET.needs(frozenset({"features"}), bare), Skip)
+    assert isinstance(CROSS_DATASET.needs(frozenset({"features"}), bare, 0), Skip)
 
 
 def test_what_the_head_could_not_be_fitted_on_is_said(rated: Rated) -> None:

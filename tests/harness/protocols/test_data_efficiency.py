@@ -128,7 +128,12 @@ def test_the_curve_is_that_of_scikit_learn(
         row = found(rows, name)
         assert row["srcc"].value == pytest.approx(np.mean(fixed), abs=1e-6)
         assert row["srcc_split_sd"].value == pytest.approx(np.std(fixed, ddof=1), abs=1e-6)
-        assert row["srcc"].ci_low is None  # a spread over repeats is no interval
+        assert row["srcc_split_sd"].ci_low is None
+        error = np.std(fixed, ddof=1) / 3**0.5
+        expected_ci = stats.t.interval(0.95, 2, np.mean(fixed), error)
+        found_ci = row["srcc"].ci_low, row["srcc"].ci_high
+        assert found_ci == pytest.approx(np.clip(expected_ci, -1, 1), abs=1e-5)
+        assert row["srcc"].ci_method == "t interval over 3 repeats of this dataset"
         unit = "images (60)" if per_content == 1 else "contents (60)"
         assert row["srcc"].split == f"mean of 3 repeats, fixed 20% test part, unit: {unit}"
         assert row["srcc"].n_scored == len(row["srcc"].scores) < len(dataset.samples)
@@ -173,9 +178,9 @@ def test_features_that_say_nothing_and_no_features(rated: Rated, inputs: Make) -
     none = Output((), np.empty(0), {s.id: "no" for s in dataset.samples})
     rows = DATA_EFFICIENCY.evaluate(inputs(dataset, {FEATURES: none}))
     assert {row.n_failed for row in rows} == {150}
-    assert isinstance(DATA_EFFICIENCY.needs(frozenset({"score"}), dataset), Skip)
+    assert isinstance(DATA_EFFICIENCY.needs(frozenset({"score"}), dataset, 0), Skip)
     bare = replace(dataset, label_kind="none")
-    assert isinstance(DATA_EFFICIENCY.needs(frozenset({"features"}), bare), Skip)
+    assert isinstance(DATA_EFFICIENCY.needs(frozenset({"features"}), bare, 0), Skip)
 
 
 def test_a_number_does_not_depend_on_which_others_are_asked_for(rated: Rated, inputs: Make) -> None:
@@ -247,3 +252,45 @@ def test_fractions_are_nested_whole_and_apart_from_the_test_part(contents, repea
         last = train
         shares += fraction.shares
     assert shares == sorted(shares) == sorted(set(shares))
+
+
+def test_fits_of_fractions_against_scipy(rated: Rated, inputs: Make) -> None:
+    dataset = rated(40, 3)
+    protocol = data_efficiency([0.1, 0.5], 3)
+    needs = protocol.needs(frozenset({"fit", "features"}), dataset, 0)
+    assert isinstance(needs, tuple)
+    assert len(needs) == 6
+    label = {s.id: s.label for s in dataset.samples}
+    content = {s.id: s.content for s in dataset.samples}
+    rng = np.random.default_rng(0)
+    outputs, expected = {}, {(0.1, False): [], (0.1, True): [], (0.5, False): []}
+    for i, need in enumerate(needs):
+        share, fit = (0.1, 0.5)[i % 2], need.fit
+        order = shuffled(set(content.values()), 0, i // 2)
+        learned = {content[name] for name in (*fit.train, *fit.validation)}
+        assert learned == set(order[: round(share * 40)])
+        assert {content[n] for n in fit.validation} == set(order[: max(1, round(share * 40 / 8))])
+        assert not {content[name] for name in fit.train} & {content[n] for n in fit.validation}
+        fixed = [name for name in fit.test if content[name] in order[-8:]]
+        assert len(fixed) == 24
+        assert len(fit.test) == (108 if share == 0.1 else 24)
+        ids = tuple(sorted(fit.test))
+        values = np.array([label[name] + 3 * rng.normal() for name in ids])
+        outputs[need] = Output(ids, values, {})
+        for rest, tested in ((False, fixed), (True, ids)):
+            if (share, rest) in expected:
+                y = [label[name] for name in tested]
+                srcc = stats.spearmanr(outputs[need].at(tested), y).statistic
+                expected[share, rest].append(srcc)
+    rows = protocol.evaluate(inputs(dataset, outputs))
+    for (share, rest), each in expected.items():
+        row = found(rows, f"fraction={100 * share:g}%" + (" test=rest" if rest else ""))["srcc"]
+        assert row.value == pytest.approx(np.mean(each), abs=1e-12)
+        assert row.split.endswith("fine-tuned, an eighth of the fraction for validation")
+        assert row.ci_low < row.value < row.ci_high
+    lost = {**outputs, needs[0]: Output((), np.empty(0), dict.fromkeys(needs[0].fit.test, "no"))}
+    row = found(protocol.evaluate(inputs(dataset, lost)), "fraction=10%")["srcc"]
+    assert row.value == pytest.approx(np.mean(expected[0.1, False][1:]), abs=1e-12)
+    assert "1 of 3 fits without a score: first no" in row.reason
+    few = protocol.needs(frozenset({"fit"}), rated(2), 0)
+    assert few == Skip("no fraction has 2 contents")

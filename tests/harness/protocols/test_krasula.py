@@ -203,14 +203,14 @@ def test_few_contents_are_marked() -> None:
 
 def test_needs() -> None:
     data, offers = dataset(), frozenset({"score"})
-    assert krasula(20).needs(offers, data) == (SCORE,)
-    found = krasula().needs(offers, data)
+    assert krasula(20).needs(offers, data, 0) == (SCORE,)
+    found = krasula().needs(offers, data, 0)
     assert isinstance(found, Skip)
     assert found.reason.startswith("number of observers unknown")
     assert "option observers" in found.reason
-    assert krasula(20).needs(offers, dataset(std=None)) == Skip("the labels have no SDs")
-    assert isinstance(krasula(20).needs(frozenset({"features"}), data), Skip)
-    assert isinstance(krasula(20).needs(frozenset({"score_pair"}), data), Skip)
+    assert krasula(20).needs(offers, dataset(std=None), 0) == Skip("the labels have no SDs")
+    assert isinstance(krasula(20).needs(frozenset({"features"}), data, 0), Skip)
+    assert isinstance(krasula(20).needs(frozenset({"score_pair"}), data, 0), Skip)
     assert krasula(20).options == {"observers": 20}
     assert krasula().options == {}
     with pytest.raises(ValueError, match="at least 1"):
@@ -220,7 +220,7 @@ def test_needs() -> None:
 def test_the_datasets_own_number_serves_where_none_is_given() -> None:
     data = dataset()
     known = replace(data, observers=20)
-    assert krasula().needs(frozenset({"score"}), known) == (SCORE,)
+    assert krasula().needs(frozenset({"score"}), known, 0) == (SCORE,)
     scores = noisy(data)
     output = Output(tuple(scores), np.array(list(scores.values())), {})
     inputs = Inputs(ModelCard("model", "1", "NR"), known, {SCORE: output}, {}, seed=0)
@@ -236,6 +236,6 @@ def test_full_reference_scores_stand_for_their_image() -> None:
         references=(Sample("ref", NOWHERE, "ref"),),
     )
     scores = noisy(data)
-    assert krasula(20).needs(frozenset({"score_pair"}), data) == (PAIR,)
+    assert krasula(20).needs(frozenset({"score_pair"}), data, 0) == (PAIR,)
     by_pair = evaluate(data, {p.id: scores[p.test] for p in data.pairs}, need=PAIR)
     assert by_pair == evaluate(data, scores)

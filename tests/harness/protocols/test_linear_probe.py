@@ -222,10 +222,10 @@ def test_nothing_at_all(rated: Rated, inputs: Make) -> None:
 
 def test_what_it_needs(rated: Rated) -> None:
     dataset = rated(3)
-    assert LINEAR_PROBE.needs(frozenset({"features", "score"}), dataset) == (FEATURES,)
-    assert LINEAR_PROBE.needs(frozenset({"score"}), dataset) == Skip("gives no features")
+    assert LINEAR_PROBE.needs(frozenset({"features", "score"}), dataset, 0) == (FEATURES,)
+    assert LINEAR_PROBE.needs(frozenset({"score"}), dataset, 0) == Skip("gives no features")
     unlabeled = replace(dataset, label_kind="none")
-    needs = LINEAR_PROBE.needs(frozenset({"features"}), unlabeled)
+    needs = LINEAR_PROBE.needs(frozenset({"features"}), unlabeled, 0)
     assert needs == Skip("the dataset has no labels")
 
 
@@ -356,7 +356,7 @@ def test_the_owners_split_is_one(rated: Rated, inputs: Make, parts: tuple[str, .
     contents = len({dataset.samples[i].content for i in test})
     begin = "jackknife t interval" if contents < 20 else "percentile bootstrap"
     assert rows["srcc"].ci_method.startswith(f"{begin} over {contents} contents")
-    assert protocol.needs(frozenset({"features"}), rated(5)) == Skip(
+    assert protocol.needs(frozenset({"features"}), rated(5), 0) == Skip(
         "the owners give no training and test part"
     )
 

@@ -263,10 +263,10 @@ def test_failures_are_counted(rated: Rated, inputs: Make) -> None:
 def test_what_it_needs_and_refuses(rated: Rated) -> None:
     dataset = rated(3)
     needs = LINEAR_PROBE_ARNIQA.needs
-    assert needs(frozenset({"features", "score"}), dataset) == (FEATURES,)
-    assert needs(frozenset({"score"}), dataset) == Skip("gives no features")
+    assert needs(frozenset({"features", "score"}), dataset, 0) == (FEATURES,)
+    assert needs(frozenset({"score"}), dataset, 0) == Skip("gives no features")
     unlabeled = replace(dataset, label_kind="none")
-    assert needs(frozenset({"features"}), unlabeled) == Skip("the dataset has no labels")
+    assert needs(frozenset({"features"}), unlabeled, 0) == Skip("the dataset has no labels")
     with pytest.raises(ValueError, match="keep_padding goes with a folder"):
         linear_probe_arniqa(keep_padding=False)
     with pytest.raises(ValueError, match=r"none of .*official, and no folder"):

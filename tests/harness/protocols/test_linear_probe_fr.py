@@ -128,12 +128,12 @@ def test_a_lost_reference_costs_its_samples(rated: Rated, inputs: Make) -> None:
 
 def test_what_it_needs(rated: Rated) -> None:
     dataset = rated(3)
-    assert PROTOCOL.needs(frozenset({"features"}), dataset) == (FEATURES,)
-    assert PROTOCOL.needs(frozenset({"score_pair"}), dataset) == Skip("gives no features")
+    assert PROTOCOL.needs(frozenset({"features"}), dataset, 0) == (FEATURES,)
+    assert PROTOCOL.needs(frozenset({"score_pair"}), dataset, 0) == Skip("gives no features")
     unpaired = replace(
         dataset, samples=tuple(replace(s, reference=None) for s in dataset.samples), references=()
     )
-    assert PROTOCOL.needs(frozenset({"features"}), unpaired) == Skip(
+    assert PROTOCOL.needs(frozenset({"features"}), unpaired, 0) == Skip(
         "the dataset has no references"
     )
     assert linear_probe_fr("80/20").options == {"splits": "80/20"}

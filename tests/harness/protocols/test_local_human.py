@@ -87,8 +87,8 @@ def test_patches_within_their_image(inputs: Make) -> None:
 
 def test_maps_are_pooled_inside_the_patch(inputs: Make) -> None:
     dataset = patches(30, RegionSource)
-    assert LOCAL_HUMAN.needs(frozenset({"score", "quality_map"}), dataset) == (POOLED,)
-    assert isinstance(LOCAL_HUMAN.needs(frozenset({"score"}), dataset), Skip)
+    assert LOCAL_HUMAN.needs(frozenset({"score", "quality_map"}), dataset, 0) == (POOLED,)
+    assert isinstance(LOCAL_HUMAN.needs(frozenset({"score"}), dataset, 0), Skip)
     statistics = np.zeros((90, 1, len(MASK_STATS.statistics)))
     statistics[:, 0, MASK_STATS.statistics.index("inside")] = [s.label for s in dataset.samples]
     statistics[0] = np.nan  # a patch without a value on the map's grid
@@ -100,7 +100,7 @@ def test_maps_are_pooled_inside_the_patch(inputs: Make) -> None:
 
 
 def test_it_does_not_apply_to_everything(rated: Rated) -> None:
-    assert isinstance(LOCAL_HUMAN.needs(frozenset({"score"}), rated(3)), Skip)
+    assert isinstance(LOCAL_HUMAN.needs(frozenset({"score"}), rated(3), 0), Skip)
     bare = replace(patches(2, CropSource), label_kind="none")
-    assert isinstance(LOCAL_HUMAN.needs(frozenset({"score"}), bare), Skip)
-    assert LOCAL_HUMAN.needs(frozenset({"score"}), patches(2, CropSource)) == (SCORE,)
+    assert isinstance(LOCAL_HUMAN.needs(frozenset({"score"}), bare, 0), Skip)
+    assert LOCAL_HUMAN.needs(frozenset({"score"}), patches(2, CropSource), 0) == (SCORE,)
