@@ -10,11 +10,10 @@ from .entries import Entry
 from .fractions import fractions
 from .groups import RANKED_BY, Group
 from .style import COLORS, DASHES, MARKERS, MUTED, PAPER, Picture, finish, star_note, tag
-from .subsets import SPREAD
 
 
 def fraction_figure(group: Group) -> Picture:
-    """Lines by falling SRCC at the largest share, ± SD as bands. Wants ``style``."""
+    """Lines by falling SRCC at the largest share, intervals as bands. Wants ``style``."""
     shares = fractions(group)
     x = np.array(list(shares.values()))
     ranked, apart = group.ordered(next(reversed(shares)))
@@ -23,12 +22,10 @@ def fraction_figure(group: Group) -> Picture:
     axes = figure.add_subplot()
     drawn, published = [], False
     for i, entry in enumerate(order):
-        values, sd = _values(entry, shares), _values(entry, shares, SPREAD)
+        values, (low, high) = _values(entry, shares), _ends(entry, shares)
         color = MUTED if entry.set_apart else COLORS[i % len(COLORS)]
         marker = MARKERS[i % len(MARKERS)]
-        axes.fill_between(
-            x, values - sd, values + sd, color=color, alpha=0.08 if entry.set_apart else 0.13, lw=0
-        )
+        axes.fill_between(x, low, high, color=color, alpha=0.08 if entry.set_apart else 0.13, lw=0)
         drawn += axes.plot(
             x,
             values,
@@ -53,7 +50,7 @@ def fraction_figure(group: Group) -> Picture:
     axes.set_xscale("log")
     axes.set_xticks(x, [f"{share:g}" for share in x])
     axes.minorticks_off()
-    axes.set_xlabel("Labels that the head was fitted on (% of all)")
+    axes.set_xlabel("Labels that a head, or the model itself, was fitted on (% of all)")
     axes.set_ylabel("SRCC on the test part")
     axes.legend(
         drawn, labels, loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=3.2
@@ -63,19 +60,26 @@ def fraction_figure(group: Group) -> Picture:
     return finish(
         f"{group.name}.fractions",
         figure,
-        "How well a head predicts the labels after seeing few of them",
+        "How well the labels are predicted after seeing few of them",
         group.title,
-        "Lines: mean SRCC over the repeats. Bands: ± one standard deviation over the repeats, "
-        "which is no interval. The legend follows the order at the largest share."
+        "Lines: mean SRCC over the repeats. Bands: 95% t intervals of that mean, which are about "
+        "other repeats on this dataset, not about other datasets. The legend follows the order at "
+        "the largest share."
         f"{gray}{hollow_too}{star_note(order)}",
         f"Line chart of the SRCC of {len(order)} models with {x[0]:g}% to {x[-1]:g}% of the "
         "labels; the table has the numbers.",
     )
 
 
-def _values(entry: Entry, shares: dict[str, float], of: str = "") -> np.ndarray:
-    values = [entry.value(f"{RANKED_BY}{of}", subset) for subset in shares]
-    return np.array(values, dtype=float)
+def _values(entry: Entry, shares: dict[str, float]) -> np.ndarray:
+    return np.array([entry.value(RANKED_BY, subset) for subset in shares], dtype=float)
+
+
+def _ends(entry: Entry, shares: dict[str, float]) -> np.ndarray:
+    """Of the intervals, ``[2, shares]``; NaN where there is none."""
+    rows = [entry.get(RANKED_BY, subset) for subset in shares]
+    ends = [(row.ci_low, row.ci_high) if row is not None else (None, None) for row in rows]
+    return np.array(ends, dtype=float).T
 
 
 def _published(entry: Entry, shares: dict[str, float]) -> np.ndarray:

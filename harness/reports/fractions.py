@@ -31,8 +31,9 @@ def fraction_tables(group: Group) -> tuple[Table, ...]:
     spare = {headings[subset] for subset, share in shares.items() if share not in _PRINTED}
     largest = next(reversed(shares))
     note = (
-        "Columns: the share of the labels that a head was fitted on, those that chose its "
-        "penalty included. ±: standard deviation over the repeats, which is no interval."
+        "Columns: the share of the labels that a head, or the model itself, was fitted on, those "
+        "that chose its penalty or its epoch included. ±: standard deviation over the repeats; the "
+        "rows have the interval of the mean, which the figure draws."
     )
     return tuple(
         replace(

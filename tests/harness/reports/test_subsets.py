@@ -52,7 +52,7 @@ def test_shares_are_columns_with_their_sd(
                 )
                 assert re.fullmatch(r"±\.\d{3}", cell.detail)
     assert plcc.folded
-    assert any("no interval" in note for note in main.notes)
+    assert any("standard deviation over the repeats" in note for note in main.notes)
     assert [line[0].text for line in main.apart] == ["control:untrained-vit"]
     last = [line[main.sorted_by].raw[0] for line in main.lines]  # type: ignore[index]
     assert last == sorted(last, key=float, reverse=True)
@@ -94,7 +94,7 @@ def test_shares_that_papers_print_stay_longest_in_a_terminal(suite_rows: list[Ro
 
 def test_the_curve_of_a_dataset(suite_rows: list[Row]) -> None:
     (picture,) = figures(find(suite_rows, "koniq10k", "fixed 20% test part"))
-    assert "± one standard deviation over the repeats" in picture.caption
+    assert "95% t intervals of that mean" in picture.caption
     assert "published" in picture.caption
     assert "6 models with 1% to 80%" in picture.alt
     assert figures(find(suite_rows, "koniq10k", "all other images")) == ()
