@@ -94,7 +94,7 @@ def listnames(
 
 @app.command()
 def score(
-    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
     model: Annotated[str, typer.Option("--model", "-m", help="A model that gives scores.")],
     reference: Annotated[
         list[Path] | None, typer.Option("--reference", "-r", help="One, or one for each image.")
@@ -103,11 +103,13 @@ def score(
     device: Device = "cpu",
 ) -> None:
     """Score images with one model; higher is better. Exit code 1 if one could not be scored."""
+    from .image_files import expanded
     from .registry import load_model
     from .scoring import score as score_files
 
+    files = expanded(images)
     adapter = load_model(model, **options(option))
-    result = score_files(images, adapter, reference, device=device)
+    result = score_files(files, adapter, reference, device=device)
     for image, value, reason, warning in result.itertuples(index=False, name=None):
         if warning:
             typer.echo(f"warning: {image}: {warning}", err=True)

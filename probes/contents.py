@@ -11,11 +11,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.image_files import names_below
+
 if TYPE_CHECKING:
     import torch
 
 LONG_SIDE = 384  # pixels, of the embedded contents
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".ppm")
 
 # id, package, path in the package, license as the package (or the named owner) documents it.
 _EMBEDDED = (
@@ -92,16 +93,7 @@ def folder(path: str | Path) -> tuple[Content, ...]:
     if the folder or photographs in it are missing.
     """
     root = Path(path)
-    if not root.is_dir():
-        raise FileNotFoundError(f"{root}: no such folder of photographs")
-    names = sorted(
-        file.relative_to(root)
-        for file in root.rglob("*")
-        if file.suffix.lower() in SUFFIXES and file.is_file()
-    )
-    names = [name for name in names if not any(part.startswith(".") for part in name.parts)]
-    if not names:
-        raise FileNotFoundError(f"{root}: no photographs in it ({', '.join(SUFFIXES)})")
+    names = sorted(Path(name) for name in names_below(root))
     stems = [name.with_suffix("") for name in names]
     taken = Counter(names + stems)
     return tuple(

@@ -18,7 +18,8 @@ ARROWS = {
     "baselines": (
         *("harness.model", "harness.sample", "harness.weights", "harness.file_hashes"),
         # Pretraining is no adapter: it reads photographs, keeps files and draws its loss.
-        *("harness.images", "harness.atomic", "harness.canonical", "harness.registry"),
+        *("harness.images", "harness.image_files", "harness.atomic", "harness.canonical"),
+        "harness.registry",
         "harness.reports.style",
         *("harness.datasets", "harness.fit_head"),  # a checkpoint is shipped with a head
         *("probes.degradations", "probes.masks"),

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
+from harness.image_files import names_below
 from harness.images import Failure, decode
 
 from ..nss import LUMA
-from .photos import names_below
 
 if TYPE_CHECKING:
     from torch import Tensor

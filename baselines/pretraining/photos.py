@@ -13,12 +13,12 @@ from tqdm import tqdm
 
 from harness.canonical import digest
 from harness.file_hashes import file_sha256
+from harness.image_files import names_below
 from harness.images import Decoded, Failure, decode
 
 if TYPE_CHECKING:
     from .apart import Apart
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".ppm")
 MEMORY = 4 * 2**30  # bytes of pixels that are kept
 
 
@@ -111,18 +111,3 @@ class Photos:
             return photo, None, ""
         likeness = None if apart is None else apart.likeness(photo.image)
         return photo, likeness, file_sha256(self.folder / name)
-
-
-def names_below(folder: Path) -> list[str]:
-    """The photographs below ``folder``, as sorted relative paths; FileNotFoundError for none."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder of photographs")
-    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    names = sorted(
-        path.as_posix()
-        for path in paths
-        if path.suffix.lower() in SUFFIXES and not any(p.startswith(".") for p in path.parts)
-    )
-    if not names:
-        raise FileNotFoundError(f"{folder}: no photographs in it ({', '.join(SUFFIXES)})")
-    return names

@@ -260,16 +260,28 @@ def test_score(cli, photos):
     assert second < -100
 
 
+def test_score_of_a_folder_is_that_of_its_images(cli, photos, tmp_path):
+    code, out, _ = cli("score", photos, "-m", "brightness")
+    named = sorted(p for p in photos.rglob("*") if p.suffix == ".jpg")
+    assert code == 0
+    assert [line.split("\t")[0] for line in out.splitlines()] == [str(p) for p in named]
+    assert out == cli("score", *named, "-m", "brightness")[1]
+    (empty := tmp_path / "empty").mkdir()
+    code, out, err = cli("score", empty, "-m", "brightness")
+    assert (code, out) == (2, "")
+    assert "no images in it" in err
+
+
 def test_score_of_bad_files_is_a_line_each_and_exit_code_1(cli, photos):
     good, cut = photos / "scene0_0.jpg", photos / "cut.jpg"
     cut.write_bytes(good.read_bytes()[:600])
-    code, out, err = cli("score", cut, photos / "no.jpg", photos, good, "-m", "brightness")
+    code, out, err = cli("score", cut, photos / "no.jpg", good, "-m", "brightness")
     assert (code, err) == (1, "")
     lines = [line.split("\t") for line in out.splitlines()]
-    assert [line[1] for line in lines[:3]] == ["-", "-", "-"]
-    assert [line[2] for line in lines[1:3]] == ["file not found", "a directory, not a file"]
-    assert float(lines[3][1]) > 0
-    assert lines[3][2:] == []
+    assert [line[1] for line in lines[:2]] == ["-", "-"]
+    assert lines[1][2] == "file not found"
+    assert float(lines[2][1]) > 0
+    assert lines[2][2:] == []
 
 
 def test_score_says_which_of_two_files_is_bad(cli, photos):

@@ -128,10 +128,10 @@ def test_a_folder_keeps_native_size_order_and_unique_ids(tmp_path):
 
 
 def test_a_folder_without_photographs_is_one_clear_line(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such folder of photographs") as missing:
+    with pytest.raises(FileNotFoundError, match="no such folder of images") as missing:
         folder(tmp_path / "absent")
     (tmp_path / "notes.txt").write_text("no photograph")
-    with pytest.raises(FileNotFoundError, match=r"no photographs in it \(\.png, ") as empty:
+    with pytest.raises(FileNotFoundError, match=r"no images in it \(\.png, ") as empty:
         folder(tmp_path)
     assert "\n" not in str(missing.value) + str(empty.value)
 

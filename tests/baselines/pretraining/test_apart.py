@@ -145,9 +145,9 @@ def test_flat_photographs_are_alike_in_one_gray_only(tmp_path):
 
 
 def test_what_cannot_be_kept_apart_from(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such folder of photographs"):
+    with pytest.raises(FileNotFoundError, match="no such folder of images"):
         Apart.from_folders([tmp_path / "nowhere"])
-    with pytest.raises(FileNotFoundError, match="no photographs in it"):
+    with pytest.raises(FileNotFoundError, match="no images in it"):
         Apart.from_folders([tmp_path])
     (tmp_path / "broken.png").write_text("none")
     with pytest.raises(ValueError, match=r"broken\.png: .*repair or remove it"):

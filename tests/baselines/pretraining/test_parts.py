@@ -201,10 +201,10 @@ def test_the_hash_is_of_names_and_bytes(tmp_path):
 
 
 def test_no_photographs(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such folder of photographs"):
+    with pytest.raises(FileNotFoundError, match="no such folder of images"):
         Photos(tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("none")
-    with pytest.raises(FileNotFoundError, match="no photographs in it"):
+    with pytest.raises(FileNotFoundError, match="no images in it"):
         Photos(tmp_path)
     (tmp_path / "a.png").write_text("not one")
     with pytest.raises(ValueError, match=r"none of its photographs can be read \(first: a\.png: "):

@@ -148,7 +148,7 @@ def test_photographs_of_a_folder_are_drawn_and_reduced(tmp_path: Path) -> None:
     decoded = found.samples[0].source.load(DecodePolicy())
     assert isinstance(decoded, Decoded)
     assert decoded.image.shape == (3, 384, 512)
-    with pytest.raises(FileNotFoundError, match="no such folder of photographs"):
+    with pytest.raises(FileNotFoundError, match="no such folder of images"):
         opposed(str(tmp_path / "none"))
 
 
