@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..loading import closest, refuse
+from .options import with_options
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,38 @@ class FitConfig:
         return self.lr_search or (self.lr,)
 
 
+@dataclass(frozen=True)
+class TeacherPlan:
+    """How a teacher is trained before the epochs, by AdamW; ValueError for what cannot be run.
+
+    The rate rises linearly to ``lr`` over the share ``warmup`` of the ``steps``, then falls to 0 on
+    a cosine.
+    """
+
+    steps: int
+    batch: int = 32  # crops
+    lr: float = 2e-4
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+
+    def __post_init__(self) -> None:
+        for met, what in (
+            (self.steps >= 1, "steps must be at least 1"),
+            (self.batch >= 1, "batch must be at least 1"),
+            (0 < self.lr < math.inf, "lr must be above 0"),
+            (0 <= self.weight_decay < math.inf, "weight_decay must not be below 0"),
+            (0 <= self.warmup < 1, "warmup must be a share of the steps, 0 to below 1"),
+        ):
+            _require(met, f"{what} (teacher)")
+
+    def rate(self, step: int) -> float:
+        """The learning rate of ``step``, which counts from 0."""
+        warm = min(round(self.warmup * self.steps), self.steps - 1)
+        if step < warm:
+            return self.lr * (step + 1) / warm
+        return self.lr * (1 + math.cos(math.pi * (step - warm) / (self.steps - warm))) / 2
+
+
 def learning_rate(config: FitConfig, epoch: int, share: float) -> float:
     """After ``share`` of ``epoch``, which counts from 0; ``share`` is above 0 and at most 1."""
     after = epoch - config.warmup_epochs
@@ -108,20 +141,7 @@ def configured(model: str, preset: str, options: Mapping[str, Any]) -> FitConfig
         raise ValueError(f"{model} has no preset {preset!r}; {closest(preset, PRESETS)}")
     names = [field.name for field in fields(FitConfig)]
     refuse(model, options.keys() - set(names), (*names, "device", "preset", "weights"))
-    for name, value in options.items():
-        default = getattr(PRESETS[preset], name)
-        if not _alike(value, default):
-            raise ValueError(f"{model}: {name} is {value!r}; it takes the like of {default!r}")
-    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
     try:
-        return replace(PRESETS[preset], **given)
+        return with_options(PRESETS[preset], options)
     except ValueError as error:
         raise ValueError(f"{model}: {error}") from None
-
-
-def _alike(value: Any, default: Any) -> bool:
-    if isinstance(default, tuple):
-        return isinstance(value, list | tuple) and all(_alike(each, 0.0) for each in value)
-    if isinstance(default, float):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is type(default)

@@ -1,4 +1,4 @@
-"""The learning curve of a fit: a row an epoch, and which epoch is kept."""
+"""The learning curves of a fit, and which epoch is kept."""
 
 from __future__ import annotations
 
@@ -34,11 +34,16 @@ def known(value: float) -> float:
     return -2.0 if math.isnan(value) else value
 
 
+def marked(curve: Sequence[Row]) -> list[Row]:
+    """``curve`` with a column "kept" that is 1 in the row of the epoch kept."""
+    kept = best(curve)
+    return [{**row, "kept": int(i == kept)} for i, row in enumerate(curve)]
+
+
 def write(path: Path, curve: Sequence[Row]) -> None:
-    """Write ``curve`` as CSV, with a column "kept" that is 1 in the row of the epoch kept."""
-    text, kept = io.StringIO(), best(curve)
-    rows = [{**row, "kept": int(i == kept)} for i, row in enumerate(curve)]
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    """Write ``curve``, of at least one row, as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(curve[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(curve)
     write_atomic(path, text.getvalue().encode())

@@ -16,9 +16,10 @@ from harness.sample import Dataset
 from ..pretraining import checkpoint
 from ..saved_state import same_run
 from .config import FitConfig
-from .epochs import CURVE, FITTED, STATE, Fit, run_epochs
+from .epochs import run_epochs
 from .objective import Objective
 from .pictures import Pictures
+from .run import CURVE, FITTED, PREPARED, STATE, Fit
 
 
 def fit(
@@ -35,9 +36,10 @@ def fit(
     Of all epochs, and of all rates of ``lr_search``, that one is kept which ranks the images of
     ``validation`` best (SRCC; the latest epoch and the first rate of several). Writes to
     ``workdir``: fitted.safetensors (the student, its shape, the scale of the labels, the epoch),
-    curve.csv, and until it is finished state.pt, an epoch at a time, from which a fit that was
-    killed goes on: on a CPU, with the same number of threads, to the same bits. Where it is
-    finished, it is only read. Several rates have a folder each in ``workdir``.
+    curve.csv, teacher.csv (of what comes before the epochs, if anything does), and until it is
+    finished state.pt, an epoch at a time, from which a fit that was killed goes on: on a CPU, with
+    the same number of threads, to the same bits. Where it is finished, it is only read. Several
+    rates have a folder each in ``workdir``.
 
     Raises ValueError, in one line, where there is too little to fit on, where the loss is not
     finite, and for a folder of another fit, or to which another process writes.
@@ -80,7 +82,9 @@ def _search(wanted: Fit) -> None:
             best = srcc, folder
     assert best is not None
     tensors, told = checkpoint.read(best[1] / FITTED)
-    write_atomic(wanted.folder / CURVE, (best[1] / CURVE).read_bytes())
+    for name in (CURVE, PREPARED):
+        if (best[1] / name).exists():
+            write_atomic(wanted.folder / name, (best[1] / name).read_bytes())
     checkpoint.write(wanted.folder / FITTED, tensors, {**told, "run": wanted.run})
 
 

@@ -9,10 +9,26 @@ from typing import Any, Protocol
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from .config import TeacherPlan
 from .student import Student
 
-Crops = Callable[[int], Tensor]
-Tick = Callable[[int], None]
+
+class Preparation(Protocol):
+    """The training of a teacher, on the training images without their labels.
+
+    The loop runs it: step by step, and killed and resumed as the epochs are.
+    """
+
+    @property
+    def plan(self) -> TeacherPlan: ...
+
+    def part(self, module: nn.Module) -> nn.Module:
+        """The part of ``module`` that is trained then, all of it, and frozen afterwards."""
+
+    def loss(
+        self, module: nn.Module, images: Tensor, generator: Generator
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """As an objective's, without labels: ``images`` are random crops of training images."""
 
 
 class Objective(Protocol):
@@ -41,14 +57,9 @@ class Objective(Protocol):
     def student(self, module: nn.Module) -> Student:
         """The part of ``module`` that predicts and is kept."""
 
-    def prepare(self, module: nn.Module, crops: Crops, generator: Generator, tick: Tick) -> None:
-        """What comes before the epochs, such as the training of a teacher; in training mode.
-
-        ``crops(n)`` are random crops of the training images, ``float [n, 3, S, S]`` in [0, 1] on
-        the device of ``module``; ``tick(n)`` tells that n more have been used. The parameters of
-        ``module`` that require a gradient afterwards are those that the epochs train. It is not
-        called again where a killed fit goes on after it.
-        """
+    @property
+    def preparation(self) -> Preparation | None:
+        """What comes before the epochs."""
 
     def loss(
         self, module: nn.Module, images: Tensor, labels: Tensor, generator: Generator
@@ -79,8 +90,9 @@ class Regression:
         assert isinstance(module, Student)
         return module
 
-    def prepare(self, module: nn.Module, crops: Crops, generator: Generator, tick: Tick) -> None:
-        """Nothing: there is no teacher."""
+    @property
+    def preparation(self) -> None:
+        """There is no teacher."""
 
     def loss(
         self, module: nn.Module, images: Tensor, labels: Tensor, generator: Generator

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
-from math import cos, isqrt, pi
+from math import isqrt
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from probes.degradations import HELD_OUT, TYPES
+
+from ..finetuning.config import TeacherPlan
+from ..finetuning.options import with_options
 
 Partition = Literal["vertical", "horizontal", "grid"]
 Edges = Literal["patch", "pixel"]
@@ -24,38 +27,17 @@ TRAINED_TYPES = tuple(name for name in TYPES if name not in HELD_OUT)
 
 
 @dataclass(frozen=True)
-class TeacherPlan:
-    """How the degradation teacher is trained before the student, without labels: by AdamW.
+class DamageTeacherPlan(TeacherPlan):
+    """How the degradation teacher is trained, from the weights that the student starts from.
 
-    It starts from the weights that the student starts from. ``lr`` rises linearly over the share
-    ``warmup`` of the ``steps``, then falls to 0 on a cosine. Its loss is the cross-entropy of a
-    block's type and, times ``level_weight``, of its level.
+    Its loss is the cross-entropy of a block's type and, times ``level_weight``, of its level.
     """
 
-    steps: int
-    batch: int = 32
-    lr: float = 2e-4
-    weight_decay: float = 0.05
-    warmup: float = 0.1
     level_weight: float = 0.5
 
     def __post_init__(self) -> None:
-        for met, what in (
-            (self.steps >= 1, "steps must be at least 1"),
-            (self.batch >= 1, "batch must be at least 1"),
-            (self.lr > 0, "lr must be above 0"),
-            (self.weight_decay >= 0, "weight_decay must not be below 0"),
-            (0 <= self.warmup < 1, "warmup must be a share of the steps, 0 to below 1"),
-            (self.level_weight >= 0, "level_weight must not be below 0"),
-        ):
-            _require(met, f"{what} (teacher)")
-
-    def share(self, step: int) -> float:
-        """Of the learning rate, at ``step``, which counts from 0."""
-        warm = min(round(self.warmup * self.steps), self.steps - 1)
-        if step < warm:
-            return (step + 1) / warm
-        return (1 + cos(pi * (step - warm) / (self.steps - warm))) / 2
+        super().__post_init__()
+        _require(self.level_weight >= 0, "level_weight must not be below 0 (teacher)")
 
 
 @dataclass(frozen=True)
@@ -81,7 +63,7 @@ class ShdiqaConfig:
     affinity_weight: float = 1.0  # λ_a
     temperature: float = 0.1
     affinity: Among = "image"  # whose blocks are compared: those of one image, or of the batch
-    teacher: TeacherPlan = field(default_factory=lambda: TeacherPlan(2000, 64))
+    teacher: DamageTeacherPlan = field(default_factory=lambda: DamageTeacherPlan(2000, 64))
 
     def __post_init__(self) -> None:
         for where, named, known, held_out in (
@@ -128,7 +110,7 @@ PRESETS: Mapping[str, ShdiqaConfig] = MappingProxyType(
     {
         "paper": _PAPER,
         # For two CPU cores: differs in the training of its teacher alone.
-        "tiny": replace(_PAPER, teacher=TeacherPlan(30, 32, lr=1e-3)),
+        "tiny": replace(_PAPER, teacher=DamageTeacherPlan(30, 32, lr=1e-3)),
     }
 )
 
@@ -139,7 +121,7 @@ _TEACHER = "teacher_"
 def option_names() -> tuple[str, ...]:
     """What `configured` takes: the fields, and in place of the teacher's plan its own, prefixed."""
     own = [each.name for each in fields(ShdiqaConfig) if each.name != "teacher"]
-    return (*own, *(_TEACHER + each.name for each in fields(TeacherPlan)))
+    return (*own, *(_TEACHER + each.name for each in fields(DamageTeacherPlan)))
 
 
 def configured(preset: str, options: Mapping[str, Any]) -> ShdiqaConfig:
@@ -148,21 +130,11 @@ def configured(preset: str, options: Mapping[str, Any]) -> ShdiqaConfig:
     Raises ValueError, in one line, for a value of another kind or that cannot be run.
     """
     found = PRESETS[preset]
-    of_config, of_teacher = dict[str, Any](), dict[str, Any]()
-    for name, value in options.items():
-        inner = name.startswith(_TEACHER)
-        field_name = name.removeprefix(_TEACHER)
-        default = getattr(found.teacher if inner else found, field_name)
-        if not _alike(value, default):
-            raise ValueError(f"{name} is {value!r}; it takes the like of {default!r}")
-        given = tuple(value) if isinstance(default, tuple) else value
-        (of_teacher if inner else of_config)[field_name] = given
-    return replace(found, teacher=replace(found.teacher, **of_teacher), **of_config)
-
-
-def _alike(value: Any, default: Any) -> bool:
-    if isinstance(default, tuple):
-        return isinstance(value, list | tuple) and all(_alike(each, default[0]) for each in value)
-    if isinstance(default, float):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is type(default)
+    of_teacher = {
+        name.removeprefix(_TEACHER): value
+        for name, value in options.items()
+        if name.startswith(_TEACHER)
+    }
+    own = {name: value for name, value in options.items() if not name.startswith(_TEACHER)}
+    teacher = with_options(found.teacher, of_teacher, _TEACHER)
+    return with_options(replace(found, teacher=teacher), own)

@@ -11,15 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from ..finetuning.objective import Crops, Regression, Tick
+from ..finetuning.objective import Regression
 from ..finetuning.student import Student
 from ..slide_iqa.encoder import Encoder
-from .blockwise import damaged, draw
-from .config import ShdiqaConfig
+from .blockwise import Plan, damaged, draw
+from .config import DamageTeacherPlan, ShdiqaConfig
 from .distill import affinity_gap, contrastive
 from .filtering import BlockTokens
-from .partitions import Blocks, divide
-from .teacher import Teacher, teach
+from .partitions import divide
+from .teacher import Teacher
 
 
 class Branches(nn.Module):
@@ -39,10 +39,30 @@ class Branches(nn.Module):
         for name, mask in divide(config, crop, student.patch)._asdict().items():
             self.register_buffer(name, mask, persistent=False)
 
-    @property
-    def blocks(self) -> Blocks:
-        """On the device of the module."""
-        return Blocks(self.pixels, self.patches)
+    def hurt(self, images: Tensor, generator: Generator) -> tuple[Tensor, Plan]:
+        """``images`` with a damage in each block, and what it is."""
+        plan = draw(len(images), self.teacher.config, generator)
+        return damaged(images, plan, self.pixels, self.teacher.config), plan
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """The training of the teacher on damage of undamaged crops; no label is read."""
+
+    plan: DamageTeacherPlan
+
+    def part(self, module: nn.Module) -> Teacher:
+        return _branches(module).teacher
+
+    def loss(
+        self, module: nn.Module, images: Tensor, generator: Generator
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Of types and levels; "accuracy" is the share of blocks whose type the teacher tells."""
+        branches = _branches(module)
+        hurt, plan = branches.hurt(images, generator)
+        tokens = branches.teacher(hurt, branches.patches)
+        loss, accuracy = branches.teacher.loss(tokens, plan)
+        return loss, {"accuracy": accuracy}
 
 
 @dataclass(frozen=True)
@@ -69,10 +89,9 @@ class Shdiqa:
     def student(self, module: nn.Module) -> Student:
         return _branches(module).student
 
-    def prepare(self, module: nn.Module, crops: Crops, generator: Generator, tick: Tick) -> None:
-        """The training of the teacher, which is frozen then."""
-        branches = _branches(module)
-        teach(branches.teacher, crops, branches.blocks, generator, tick)
+    @property
+    def preparation(self) -> Teaching:
+        return Teaching(self.settings.teacher)
 
     def loss(
         self, module: nn.Module, images: Tensor, labels: Tensor, generator: Generator
@@ -82,8 +101,7 @@ class Shdiqa:
         "teacher_accuracy" is the share of blocks whose type the teacher tells, of 22 as a default.
         """
         branches, settings = _branches(module), self.settings
-        plan = draw(len(images), settings, generator)
-        hurt = damaged(images, plan, branches.pixels, settings)
+        hurt, plan = branches.hurt(images, generator)
         with torch.no_grad():
             taught = branches.teacher(hurt, branches.patches)
             _, accuracy = branches.teacher.loss(taught, plan)

@@ -6,12 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..finetuning.objective import Crops, Tick
-from ..pretraining.schedule import parameter_groups
-from .blockwise import Plan, damaged, draw
+from .blockwise import Plan
 from .config import ShdiqaConfig
 from .filtering import BlockTokens
-from .partitions import Blocks
 
 
 class Teacher(nn.Module):
@@ -42,34 +39,3 @@ class Teacher(nn.Module):
         of_levels = F.cross_entropy(self.levels(flat), levels)
         total = F.cross_entropy(logits, types) + self.config.teacher.level_weight * of_levels
         return total, (logits.argmax(1) == types).float().mean()
-
-
-def teach(
-    teacher: Teacher,
-    crops: Crops,
-    blocks: Blocks,
-    generator: torch.Generator,
-    tick: Tick,
-) -> None:
-    """Train ``teacher`` on damage of undamaged crops, and freeze it; no label is read.
-
-    ``crops(n)`` gives ``float32 [n, 3, S, S]`` in [0, 1], on the teacher's device, as ``blocks``
-    are; ``generator``, on the CPU, draws the damage; ``tick(n)`` tells that n crops more were used.
-    """
-    config = teacher.config
-    plan = config.teacher
-    teacher.requires_grad_(True).train()
-    groups = parameter_groups(teacher, plan.weight_decay)
-    optimizer = torch.optim.AdamW(groups, lr=plan.lr)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, plan.share)
-    for _ in range(plan.steps):
-        damage = draw(plan.batch, config, generator)
-        images = damaged(crops(plan.batch), damage, blocks.pixels, config)
-        loss, _ = teacher.loss(teacher(images, blocks.patches), damage)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        tick(plan.batch)
-    teacher.zero_grad(set_to_none=True)
-    teacher.requires_grad_(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,9 +48,12 @@ class Dying(Regression):
 
     def loss(self, *arguments):
         if self.taken == self.steps:
-            raise Killed
+            self.die()
         object.__setattr__(self, "taken", self.taken + 1)
         return super().loss(*arguments)
+
+    def die(self):
+        raise Killed
 
 
 def dying(steps: int, kind: type[Dying] = Dying) -> Dying:
@@ -57,6 +61,19 @@ def dying(steps: int, kind: type[Dying] = Dying) -> Dying:
     for name, value in (("steps", steps), ("taken", 0)):
         object.__setattr__(found, name, value)
     return found
+
+
+def rows(path: Path) -> list[dict[str, float]]:
+    """Of a curve."""
+    with path.open() as file:
+        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def assert_same_fit(one: Path, other: Path) -> None:
+    assert one.read_bytes() == other.read_bytes()
+    curves = [{p.name: p.read_bytes() for p in f.parent.glob("*.csv")} for f in (one, other)]
+    assert curves[0] == curves[1]
+    assert "curve.csv" in curves[0]
 
 
 def pictures(folder: Path, scenes: int, name: str = "toy", first: int = 0) -> Dataset:

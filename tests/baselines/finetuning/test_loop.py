@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import signal
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from filelock import FileLock
-from torch import nn
 
-from baselines.finetuning import epochs, loop
+from baselines.finetuning import epochs, loop, run
 from baselines.finetuning.objective import Regression
 from baselines.finetuning.pictures import Pictures
 from baselines.pretraining import checkpoint
@@ -23,8 +17,10 @@ from tests.baselines.finetuning.small import (
     CONTROL,
     SMALL,
     Killed,
+    assert_same_fit,
     dying,
     pictures,
+    rows,
     student,
     without_labels,
 )
@@ -33,35 +29,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 STEPS = 4 * 4 * 2 // SMALL.batch  # of an epoch
 
 
-@pytest.fixture(scope="module")
-def train(tmp_path_factory):
-    return pictures(tmp_path_factory.mktemp("train"), 4)
-
-
-@pytest.fixture(scope="module")
-def validation(tmp_path_factory):
-    return pictures(tmp_path_factory.mktemp("validation"), 2, first=4)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(train, validation, tmp_path_factory) -> Path:
-    torch.set_num_threads(1)
-    out = tmp_path_factory.mktemp("fits") / "undisturbed"
-    return loop.fit(CONTROL, SMALL, train, validation, 0, out)
-
-
-def rows(folder: Path) -> list[dict[str, float]]:
-    with (folder / "curve.csv").open() as file:
-        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-
-
-def assert_same_fit(one: Path, other: Path) -> None:
-    assert one.read_bytes() == other.read_bytes()
-    assert (one.parent / "curve.csv").read_bytes() == (other.parent / "curve.csv").read_bytes()
-
-
 def test_a_fit_learns_what_can_be_seen(undisturbed):
-    curve = rows(undisturbed.parent)
+    curve = rows(undisturbed.parent / "curve.csv")
     assert list(curve[0]) == ["epoch", "lr", "loss", "srcc", "plcc", "kept"]
     assert [row["epoch"] for row in curve] == [1, 2, 3]
     # A student that gives the mean of the labels has a loss of 2 / √5.
@@ -89,7 +58,10 @@ def test_the_same_seed_gives_the_same_bits_and_another_one_others(
     assert other.read_bytes() != undisturbed.read_bytes()
 
 
-@pytest.mark.parametrize("steps", [0, 1, STEPS, 2 * STEPS + 1, 3 * STEPS - 1])
+SLOW = [pytest.param(steps, marks=pytest.mark.slow) for steps in (0, 1, 3 * STEPS - 1)]
+
+
+@pytest.mark.parametrize("steps", [*SLOW, STEPS, 2 * STEPS + 1])
 def test_a_killed_fit_goes_on_as_if_nothing_had_happened(
     undisturbed, train, validation, tmp_path, steps
 ):
@@ -122,60 +94,6 @@ def test_a_finished_fit_is_only_read(undisturbed, train, validation, monkeypatch
     assert undisturbed.stat().st_mtime_ns == before
 
 
-class Taught(Regression):
-    """A student beside a teacher that is made before the epochs, and then frozen."""
-
-    def build(self):
-        return nn.ModuleDict({"student": student(), "teacher": nn.Linear(3, 1)})
-
-    def student(self, module):
-        return module["student"]
-
-    def prepare(self, module, crops, generator, tick):
-        images = crops(6)
-        assert images.shape == (6, 3, SMALL.crop, SMALL.crop)
-        assert 0 <= images.min() < images.max() <= 1
-        with torch.no_grad():
-            module["teacher"].weight.copy_(images.mean((0, 2, 3))[None])
-            module["teacher"].bias.copy_(torch.rand(1, generator=generator))
-        module["teacher"].requires_grad_(False)
-        tick(6)
-
-    def loss(self, module, images, labels, generator):
-        l1, _ = super().loss(module["student"], images, labels, generator)
-        noise = torch.rand(1, generator=generator) + torch.rand(1)
-        taught = (module["student"](images) - module["teacher"](images.mean((2, 3)))[:, 0]).abs()
-        return l1 + 0.1 * taught.mean() * noise.mean(), {"taught": taught.mean()}
-
-
-class Once(Taught):
-    """Killed at its first step, unless it is ``resumed``."""
-
-    resumed, prepared = False, 0
-
-    def prepare(self, *arguments):
-        Once.prepared += 1
-        super().prepare(*arguments)
-
-    def loss(self, *arguments):
-        if not Once.resumed:
-            raise Killed
-        return super().loss(*arguments)
-
-
-def test_what_is_prepared_is_kept_and_frozen_and_not_prepared_again(train, validation, tmp_path):
-    whole = loop.fit(Taught(student, {}), SMALL, train, validation, 0, tmp_path / "whole")
-    assert [row["taught"] > 0 for row in rows(tmp_path / "whole")] == [True] * 3
-    folder = tmp_path / "resumed"
-    with pytest.raises(Killed):
-        loop.fit(Once(student, {}), SMALL, train, validation, 0, folder)
-    state = torch.load(folder / "state.pt", weights_only=True)
-    assert not [name for name in state["trained"] if name.startswith("teacher.")]
-    Once.resumed = True
-    assert_same_fit(whole, loop.fit(Once(student, {}), SMALL, train, validation, 0, folder))
-    assert Once.prepared == 1
-
-
 def test_the_epoch_that_ranks_the_validation_part_best_is_kept(
     train, validation, tmp_path, monkeypatch
 ):
@@ -191,7 +109,7 @@ def test_the_epoch_that_ranks_the_validation_part_best_is_kept(
     path = loop.fit(CONTROL, config, train, validation, 0, tmp_path)
     tensors, told = checkpoint.read(path)
     assert (told["epoch"], told["srcc"]) == (3, 0.9)
-    assert [row["kept"] for row in rows(tmp_path)] == [0, 0, 1, 0, 0]
+    assert [row["kept"] for row in rows(tmp_path / "curve.csv")] == [0, 0, 1, 0, 0]
     kept = student().eval()
     kept.load_state_dict(tensors)
     again = [epochs.predicted(kept, i, config) for i in Pictures(validation, config)]
@@ -215,7 +133,7 @@ def test_the_best_of_several_rates_is_kept(train, validation, tmp_path, undistur
         assert torch.equal(tensor, best[name])
         assert torch.equal(tensor, expected[name])
     assert {**told, "run": 0} == {**told_best, "run": 0}
-    assert rows(tmp_path) == rows(undisturbed.parent)
+    assert rows(tmp_path / "curve.csv") == rows(undisturbed.parent / "curve.csv")
     assert checkpoint.read(tmp_path / "lr-1e-09" / "fitted.safetensors")[1]["srcc"] < told["srcc"]
     assert loop.fit(dying(0), config, train, validation, 0, tmp_path) == path
 
@@ -300,37 +218,7 @@ def test_what_is_frozen_stays_as_it_is(train, validation, tmp_path):
 
     path = loop.fit(Regression(half_frozen, {}), SMALL, train, validation, 0, tmp_path)
     tensors, _ = checkpoint.read(path)
-    torch.manual_seed(epochs.Fit(CONTROL, SMALL, None, None, 0, None, "cpu", {}).seed_of("weights"))
+    torch.manual_seed(run.Fit(CONTROL, SMALL, None, None, 0, None, "cpu", {}).seed_of("weights"))
     begun = half_frozen().state_dict()
     for name, tensor in tensors.items():
         assert torch.equal(tensor, begun[name]) == name.startswith("encoder."), name
-
-
-@pytest.mark.slow
-def test_kill_9_in_the_middle_of_an_epoch_costs_that_epoch(
-    undisturbed, train, validation, tmp_path
-):
-    """In a process of its own, which kills itself at the second step of the second epoch."""
-    code = f"""
-import os, signal, torch
-from pathlib import Path
-from baselines.finetuning import loop
-from tests.baselines.finetuning import small
-torch.set_num_threads(1)
-
-class Dying(small.Dying):
-    def loss(self, *arguments):
-        if self.taken == self.steps:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().loss(*arguments)
-
-objective = small.dying({STEPS + 1}, Dying)
-train = small.pictures(Path({str(tmp_path / "a")!r}), 4)
-validation = small.pictures(Path({str(tmp_path / "b")!r}), 2, first=4)
-loop.fit(objective, small.SMALL, train, validation, 0, Path({str(tmp_path / "fit")!r}))
-"""
-    root = Path(__file__).parents[3]
-    ended = subprocess.run([sys.executable, "-c", code], cwd=root, timeout=300)
-    assert ended.returncode == -signal.SIGKILL
-    again = loop.fit(dying(2 * STEPS), SMALL, train, validation, 0, tmp_path / "fit")
-    assert_same_fit(undisturbed, again)

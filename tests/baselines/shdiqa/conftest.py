@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from baselines.finetuning.objective import Regression
 from baselines.finetuning.student import Student
-from baselines.shdiqa.config import PRESETS, ShdiqaConfig, TeacherPlan
+from baselines.shdiqa.config import PRESETS, DamageTeacherPlan, ShdiqaConfig
 from baselines.slide_iqa.config import Backbone
 from baselines.slide_iqa.encoder import Encoder
 from tests.baselines.pretraining.trials import Photographs
@@ -24,7 +24,7 @@ Cut = Callable[[int, Generator], Tensor]
 def config() -> ShdiqaConfig:
     """Five types that a small network learns in a few steps."""
     types = ("white-noise", "quantization", "color-block", "darken", "pixelate")
-    teacher = TeacherPlan(40, 16, lr=3e-3)
+    teacher = DamageTeacherPlan(40, 16, lr=3e-3)
     return replace(PRESETS["tiny"], types=types, levels=(4.0, 5.0), block_heads=2, teacher=teacher)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from safetensors.torch import load_file
 
 from baselines.finetuning.fitted import Fitted
 from baselines.shdiqa.adapter import load
+from baselines.shdiqa.objective import Shdiqa, Teaching
 from harness.canonical import canonical_json
 from harness.model import Unavailable, operations
 from harness.sample import Dataset, FileSource, Sample
@@ -108,14 +111,23 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Dataset]:
     return tuple(Dataset("noisy", part, label_kind="mos") for part in (train, validation))  # type: ignore[return-value]
 
 
+def killed_after(steps: int, loss: Callable[..., object]) -> Callable[..., object]:
+    taken = count()
+
+    def found(*arguments: object) -> object:
+        if next(taken) == steps:
+            raise KeyboardInterrupt
+        return loss(*arguments)
+
+    return found
+
+
 def fitted(parts: tuple[Dataset, Dataset], folder: Path) -> Fitted:
     return load(**FAST).fit(*parts, 3, folder)  # type: ignore[arg-type]
 
 
-def test_a_fit_gives_scores_and_a_curve_and_one_that_was_killed_the_same(
-    parts: tuple[Dataset, Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one = fitted(parts, tmp_path / "one")
+def test_a_fit_gives_scores_and_curves(parts: tuple[Dataset, Dataset], tmp_path: Path) -> None:
+    one = fitted(parts, tmp_path)
     images = [torch.full((3, 70, 80), 90, dtype=torch.uint8), Photographs((64, 64), number=3)[2]]
     scores = one.score(images)
     assert scores.dtype == torch.float64
@@ -123,23 +135,33 @@ def test_a_fit_gives_scores_and_a_curve_and_one_that_was_killed_the_same(
     assert operations(one) == {"score"}
     assert one.card.name == "shdiqa"
     # The teacher is for training alone.
-    kept = {name.partition(".")[0] for name in tensors(tmp_path / "one")}
+    kept = {name.partition(".")[0] for name in tensors(tmp_path)}
     assert kept == {"encoder", "query_tokens", "decoder", "norm", "regressor"}
-    with (tmp_path / "one" / "curve.csv").open() as file:
+    with (tmp_path / "curve.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2
     assert {"l1", "contrast", "affinity", "teacher_accuracy", "srcc"} <= set(rows[0])
+    taught = (tmp_path / "teacher.csv").read_text().splitlines()
+    assert taught[0].split(",") == ["step", "lr", "loss", "accuracy"]
+    assert len(taught) == 1 + FAST["teacher_steps"]  # type: ignore[operator]
 
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr("baselines.finetuning.curve.write", killed)  # after an epoch
-        with pytest.raises(KeyboardInterrupt):
-            fitted(parts, tmp_path / "two")
-    with monkeypatch.context() as patch:
-        patch.setattr("baselines.shdiqa.objective.teach", killed)  # the teacher is there
-        fitted(parts, tmp_path / "two")
+@pytest.mark.slow
+def test_a_fit_that_was_killed_ends_as_one_that_was_not(
+    parts: tuple[Dataset, Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted(parts, tmp_path / "one")
+    # After a step of the teacher, then in an epoch; and at last the teacher is there.
+    for objective, steps in ((Teaching, 1), (Shdiqa, 3), (Teaching, 0)):
+        with monkeypatch.context() as patch:
+            patch.setattr(objective, "loss", killed_after(steps, objective.loss))
+            if steps:
+                with pytest.raises(KeyboardInterrupt):
+                    fitted(parts, tmp_path / "two")
+            else:
+                fitted(parts, tmp_path / "two")
+    for name in ("curve.csv", "teacher.csv"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     for name, tensor in tensors(tmp_path / "two").items():
         assert torch.equal(tensor, tensors(tmp_path / "one")[name]), name
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from baselines.shdiqa.config import PRESETS, TRAINED_TYPES, ShdiqaConfig, TeacherPlan
+from baselines.shdiqa.config import PRESETS, TRAINED_TYPES, DamageTeacherPlan, ShdiqaConfig
 from probes.degradations import HELD_OUT, TYPES
 
 
@@ -69,4 +69,4 @@ def test_what_cannot_be_run_is_one_clear_line(wrong: dict[str, object], message:
 )
 def test_a_teacher_that_cannot_be_trained_is_refused_by_field(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        TeacherPlan(**{"steps": 5, **wrong})  # type: ignore[arg-type]
+        DamageTeacherPlan(**{"steps": 5, **wrong})  # type: ignore[arg-type]

@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from baselines.finetuning.objective import Regression
+from baselines.finetuning.steps import adamw, step
 from baselines.shdiqa.blockwise import Plan, damaged, draw
-from baselines.shdiqa.config import ShdiqaConfig, TeacherPlan
+from baselines.shdiqa.config import ShdiqaConfig
 from baselines.shdiqa.objective import Branches, Shdiqa
 
 Cut = Callable[[int, Generator], Tensor]
@@ -31,15 +32,18 @@ def made(control: Regression, config: ShdiqaConfig) -> tuple[Shdiqa, Branches]:
     return objective, objective.build()
 
 
-def prepared(
-    control: Regression,
-    config: ShdiqaConfig,
-    cut: Cut,
-    tick: Callable[[int], None] = lambda n: None,
-) -> tuple[Shdiqa, Branches]:
+@pytest.fixture(scope="module")
+def taught(control: Regression, config: ShdiqaConfig, cut: Cut) -> tuple[Shdiqa, Branches]:
+    """With a teacher that was trained as the loop does."""
     objective, module = made(control, config)
-    draws = seeded(1)
-    objective.prepare(module.train(), lambda n: cut(n, draws), seeded(2), tick)
+    preparation, draws = objective.preparation, seeded(1)
+    plan, part = preparation.plan, preparation.part(module).requires_grad_(True)
+    optimizer = adamw(part, plan.weight_decay)
+    for i in range(plan.steps):
+        loss, numbers = preparation.loss(module, cut(plan.batch, draws), seeded(1000 + i))
+        step(optimizer, plan.rate(i), loss, numbers)
+    part.zero_grad(set_to_none=True)
+    part.requires_grad_(False)
     return objective, module
 
 
@@ -52,40 +56,32 @@ def told(module: Branches, config: ShdiqaConfig, cut: Cut) -> float:
     return float(accuracy)
 
 
-@pytest.fixture(scope="module")
-def taught(control: Regression, config: ShdiqaConfig, cut: Cut) -> tuple[Shdiqa, Branches]:
-    return prepared(control, config, cut)
-
-
-def test_the_teacher_learns_the_types_and_is_frozen_then(
+def test_the_teacher_learns_the_types_and_nothing_else_is_trained(
     control: Regression, config: ShdiqaConfig, cut: Cut, taught: tuple[Shdiqa, Branches]
 ) -> None:
     (_, before), (_, module) = made(control, config), taught
     assert told(before, config, cut) < 0.4  # of five types
     assert told(module, config, cut) > 0.6
-    assert not any(p.requires_grad or p.grad is not None for p in module.teacher.parameters())
     for name, value in before.state_dict().items():
         if not name.startswith("teacher."):
             assert torch.equal(value, module.state_dict()[name]), name
 
 
-def test_preparing_again_gives_the_same_teacher_and_tells_what_it_uses(
+def test_the_loss_of_the_teacher_is_that_of_the_damage_it_draws(
     control: Regression, config: ShdiqaConfig, cut: Cut
 ) -> None:
-    short, used = replace(config, teacher=TeacherPlan(3, 4)), list[int]()
-    (_, one), (_, again) = (prepared(control, short, cut, used.append) for _ in range(2))
-    assert used == 2 * 3 * [4]
-    for name, value in one.state_dict().items():
-        assert torch.equal(value, again.state_dict()[name]), name
-
-
-def test_the_rate_of_the_teacher_rises_and_falls() -> None:
-    plan = TeacherPlan(10, warmup=0.2)
-    shares = [plan.share(step) for step in range(10)]
-    assert shares[:3] == [0.5, 1.0, 1.0]
-    assert shares[2:] == sorted(shares[2:], reverse=True)
-    assert 0 < shares[-1] < 0.05
-    assert TeacherPlan(1, warmup=0.9).share(0) == 1
+    objective, module = made(control, config)
+    images = cut(4, seeded(3))
+    loss, numbers = objective.preparation.loss(module, images, seeded(5))
+    plan = draw(4, config, seeded(5))
+    hurt = damaged(images, plan, module.pixels, config)
+    expected, accuracy = module.teacher.loss(module.teacher(hurt, module.patches), plan)
+    assert float(loss) == float(expected)
+    assert numbers.keys() == {"accuracy"}
+    assert float(numbers["accuracy"]) == float(accuracy)
+    other, _ = objective.preparation.loss(module, images, seeded(6))
+    assert float(other) != float(loss)
+    assert objective.preparation.part(module) is module.teacher
 
 
 def test_student_and_teacher_start_from_the_same_weights_and_the_control_too(
@@ -150,14 +146,11 @@ def test_distillation_brings_the_student_to_the_teacher(
     taught: tuple[Shdiqa, Branches], cut: Cut
 ) -> None:
     objective, module = deepcopy(taught)
-    trained = [p for p in module.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=2e-3)
+    optimizer = adamw(module, 0.01)
     rows, draws = [], seeded(6)
-    for step in range(24):
-        loss, parts = objective.loss(module, cut(8, draws), torch.zeros(8), seeded(100 + step))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    for i in range(32):
+        loss, parts = objective.loss(module, cut(8, draws), torch.zeros(8), seeded(100 + i))
+        step(optimizer, 2e-3, loss, {})
         rows.append({name: float(part.detach()) for name, part in parts.items()})
     for name in ("contrast", "affinity"):
         first, last = (sum(row[name] for row in some) / 5 for some in (rows[:5], rows[-5:]))
