@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,30 @@ class Context:
     decoding: str  # the policy's name
     published: Published = lambda row: None  # value and source, for rows that a paper has
     # Per-sample scores that many rows share are written once: by identity, while they are kept.
-    written: dict[int, tuple[Mapping[str, float], str]] = field(default_factory=dict)
+    written: dict[int, tuple[Mapping[str, float], str, str | None]] = field(default_factory=dict)
+    samples: dict[tuple[str, str], str] = field(default_factory=dict)  # dataset and labels → name
 
-    def write(self, scores: Mapping[str, float] | None) -> str | None:
-        """The name under which ``scores`` are stored."""
+    def write(
+        self, scores: Mapping[str, float] | None, datasets: Sequence[Dataset]
+    ) -> tuple[str | None, str | None]:
+        """The names under which ``scores`` are stored, and the samples that they are of.
+
+        Those are of the first of ``datasets`` that has them all.
+        """
         if not (self.folder and scores):
-            return None
+            return None, None
         if id(scores) not in self.written:
-            self.written[id(scores)] = scores, records.write_scores(self.folder, scores)
-        return self.written[id(scores)][1]
+            of = next((d for d in datasets if scores.keys() <= {s.id for s in d.images}), None)
+            name = records.write_scores(self.folder, scores)
+            self.written[id(scores)] = scores, name, self._write_samples(of) if of else None
+        return self.written[id(scores)][1:]
+
+    def _write_samples(self, dataset: Dataset) -> str:
+        assert self.folder is not None
+        known = dataset.name, dataset.labels_hash
+        if known not in self.samples:
+            self.samples[known] = records.write_samples(self.folder, dataset.images)
+        return self.samples[known]
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,8 @@ def row(
         marks.append("circular")
     if card is not None and card.control:
         marks.append("control")
+    # What names its others was measured on those.
+    scores, samples = context.write(m.scores, involved if m.others is None else involved[::-1])
     found = records.Row(
         model=job.model_label,
         model_version=card.version if card else "",
@@ -191,8 +208,10 @@ def row(
         published_source=None,
         contamination=contamination(card, *involved, head=head) if card and data else "unknown",
         marks=tuple(sorted(set(marks))),
-        scores=context.write(m.scores),
+        scores=scores,
         reason=None if m.reason is None else without_folders(m.reason),
+        samples=samples,
+        tolerance=card.tolerance_on(device) if card else None,
     )
     value, source = context.published(found) or (None, None)
     return replace(found, published=value, published_source=source)

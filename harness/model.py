@@ -12,7 +12,7 @@ adapter's business. The harness never normalizes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -55,6 +55,7 @@ class Weights:
     license: str = "unknown"
 
 
+TOLERANCE = {"cpu": 1e-6, "cuda": 1e-3}
 UNKNOWN = "unknown"  # as a dataset: a model may have seen others than those that are named
 
 
@@ -103,6 +104,12 @@ class ModelCard:
     channel_types: tuple[tuple[str, str, int], ...] = ()
     max_pixels: int = 100_000_000
     options: Mapping[str, Any] | None = None
+    # device kind → largest difference of a score between runs, in SDs of the scores
+    tolerance: Mapping[str, float] = field(default_factory=TOLERANCE.copy, hash=False)
+
+    def tolerance_on(self, device: str) -> float:
+        """The tolerance on a kind of device; on one that is not named, the largest."""
+        return self.tolerance.get(device, max(self.tolerance.values(), default=0.0))
 
     @property
     def weights_hash(self) -> str:

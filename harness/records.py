@@ -1,7 +1,8 @@
 """Rows, records and the run header: the only thing that tables, figures and pages read.
 
 ``records/<model>/<dataset>/<protocol>.json`` holds rows, sorted and diff-friendly;
-``records/scores/<sha256>.parquet`` the per-sample scores that rows came from (id, score).
+``records/scores/<sha256>.parquet`` the per-sample scores that rows came from (id, score),
+``records/samples/<sha256>.parquet`` the contents and labels of a dataset (id, content, label).
 Nothing in either depends on time, place, worker count or executor: the same seed gives the
 same bytes. When, where and with what it was run stands in ``run.json`` beside them.
 """
@@ -14,14 +15,17 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from .atomic import write_atomic
-from .canonical import slug
+from .canonical import digest, slug
+from .upgrade import SCHEMA, upgraded
 
-SCHEMA = 1
+if TYPE_CHECKING:
+    from .sample import Sample
+
 # Marks a protocol that asks for what a model or dataset does not have: nothing went wrong.
 NOT_APPLICABLE = "not applicable"
 
@@ -62,6 +66,8 @@ class Row:
     marks: tuple[str, ...]  # e.g. "pseudo-labels", "circular", "control", "few contents (8)"
     scores: str | None  # SHA-256 of the per-sample scores' file
     reason: str | None  # why there is no value, or what to know about it
+    samples: str | None = None  # SHA-256 of the file of those samples' contents and labels
+    tolerance: float | None = None  # difference between runs that the card allows, in score SDs
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -93,6 +99,18 @@ def record_path(model_slug: str, dataset: str, protocol_slug: str) -> str:
 
 def write_record(folder: Path, record: Record) -> None:
     """Write one record. A record without rows is refused: a skip is a row too."""
+    data = record_bytes(record)
+    path = folder / record.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, data)
+
+
+def record_bytes(record: Record) -> bytes:
+    """The one text of a record: equal records give equal bytes.
+
+    Its ``digest`` is the SHA-256 of the canonical JSON of all else in it: a value that was edited
+    by hand does not fit it. Raises ValueError without rows, and for NaN and infinity.
+    """
     if not record.rows:
         raise ValueError("a record needs at least one row")
     rows = [asdict(row) for row in sorted(record.rows, key=lambda row: row.order)]
@@ -105,22 +123,36 @@ def write_record(folder: Path, record: Record) -> None:
         "warnings": dict(sorted(record.warnings.items())),
         **({"fits": record.fits} if record.fits else {}),
     }
-    path = folder / record.path
-    path.parent.mkdir(parents=True, exist_ok=True)
+    return text_of({**content, "digest": digest(content)})
+
+
+def text_of(content: Mapping[str, Any]) -> bytes:
+    """The bytes of a record's file, whatever its schema: sorted, a value a line."""
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_atomic(path, (text + "\n").encode())
+    return (text + "\n").encode()
+
+
+def load_record(path: Path) -> Record:
+    """The record of one file, in the newest schema, with the slugs that its place has.
+
+    ValueError names the file if it is no record of a known schema. Whether the digest fits is
+    for ``collection.validate`` to say.
+    """
+    try:
+        content = upgraded(json.loads(path.read_text("utf-8")))
+        found = [{**content["shared"], **row} for row in content["rows"]]
+        rows = tuple(Row(**{**row, "marks": tuple(row["marks"])}) for row in found)
+        names = path.parent.parent.name, path.stem
+        fits = tuple(content.get("fits", ()))
+        failures = {name: dict(each) for name, each in content["failures"].items()}
+        return Record(rows, failures, *names, dict(content["warnings"]), fits)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not a readable record: {error}") from error
 
 
 def read_record(path: Path) -> tuple[Row, ...]:
     """The rows of one file. ValueError names the file if it is no record of a known schema."""
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        if content["schema"] != SCHEMA:
-            raise ValueError(f"schema {content['schema']}, this version reads {SCHEMA}")
-        rows = [{**content["shared"], **row} for row in content["rows"]]
-        return tuple(Row(**{**row, "marks": tuple(row["marks"])}) for row in rows)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not a readable record: {error}") from error
+    return load_record(path).rows
 
 
 def read_records(folder: Path) -> tuple[Row, ...]:
@@ -137,32 +169,63 @@ def frame(rows: Iterable[Row]) -> pd.DataFrame:
 def write_scores(folder: Path, scores: Mapping[str, float]) -> str:
     """Store per-sample scores (sorted by id, float64) under their SHA-256, which is returned."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     ids = sorted(scores)
-    table = pa.table(
-        {
-            "id": pa.array(ids, pa.string()),
-            "score": pa.array([float(scores[i]) for i in ids], pa.float64()),
-        }
-    )
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer)
-    data = buffer.getvalue()
-    name = hashlib.sha256(data).hexdigest()
-    path = folder / "scores" / f"{name}.parquet"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, data)
-    return name
+    values = [float(scores[i]) for i in ids]
+    columns = {"id": pa.array(ids, pa.string()), "score": pa.array(values, pa.float64())}
+    return _store(folder / "scores", columns)
 
 
 def read_scores(folder: Path, name: str) -> dict[str, float]:
     """The per-sample scores stored under ``name``; ValueError if the file is not what it was."""
+    table = _stored(folder / "scores", name)
+    return dict(zip(table["id"].to_pylist(), table["score"].to_pylist(), strict=True))
+
+
+def write_samples(folder: Path, samples: Iterable[Sample]) -> str:
+    """Store id, content and label of ``samples`` under their SHA-256, which is returned.
+
+    The labels of some datasets may not be passed on: these files stay with the run.
+    """
+    import pyarrow as pa
+
+    rows = sorted((s.id, s.content, s.label) for s in samples)
+    ids, contents, labels = zip(*rows, strict=True)
+    columns = {
+        "id": pa.array(ids, pa.string()),
+        "content": pa.array(contents, pa.string()),
+        "label": pa.array(labels, pa.float64()),
+    }
+    return _store(folder / "samples", columns)
+
+
+def read_samples(folder: Path, name: str) -> pd.DataFrame:
+    """The samples stored under ``name``: content and label (NaN for none), by id.
+
+    Raises ValueError if the file is not what it was.
+    """
+    return _stored(folder / "samples", name).to_pandas().set_index("id")
+
+
+def _store(folder: Path, columns: Mapping[str, Any]) -> str:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    data = (folder / "scores" / f"{name}.parquet").read_bytes()
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer)
+    data = buffer.getvalue()
+    name = hashlib.sha256(data).hexdigest()
+    path = folder / f"{name}.parquet"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, data)
+    return name
+
+
+def _stored(folder: Path, name: str) -> Any:
+    import pyarrow.parquet as pq
+
+    data = (folder / f"{name}.parquet").read_bytes()
     if hashlib.sha256(data).hexdigest() != name:
-        raise ValueError(f"the scores {name[:12]}… do not match their checksum")
-    table = pq.read_table(io.BytesIO(data))
-    return dict(zip(table["id"].to_pylist(), table["score"].to_pylist(), strict=True))
+        raise ValueError(f"the {folder.name} {name[:12]}… do not match their checksum")
+    return pq.read_table(io.BytesIO(data))

@@ -39,7 +39,7 @@ def test_a_folder_is_readable_and_stays_below_the_root():
 SILENT = {
     *("mode", "summary", "license", "paper", "trained_on", "trained_degradations"),
     *("trained_masks", "coverage", "batch_invariant", "deterministic", "control"),
-    *("map_channels", "channel_types", "max_pixels"),
+    *("map_channels", "channel_types", "max_pixels", "tolerance"),
 }
 LOUD = {
     "name": "n",

@@ -15,10 +15,10 @@ import typer
 from torch import nn
 from typer.testing import CliRunner
 
-from harness import cost_command
+from harness import cost_command, registry
 from harness.cost import Cost, cost
 from harness.macs import Counts
-from harness.model import ModelCard
+from harness.model import Family, ModelCard, Unavailable
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,6 +79,25 @@ class Pairs:
 class Known:
     def __init__(self) -> None:
         self.card, self.scores_by_id = card("known"), {"a": 1.0}
+
+
+class Fits:
+    """Offers nothing but to be fitted."""
+
+    def __init__(self) -> None:
+        self.card = card("fitted")
+
+    def fit(self, train, validation, seed, workdir):
+        raise NotImplementedError
+
+
+def student(width: int = 4, untrained: bool = False) -> Net:
+    """Its weights are not here."""
+    if not untrained:
+        raise Unavailable("no weights")
+    model = Net()
+    model.card = ModelCard("student", "1", "NR", options={"width": width, "untrained": True})
+    return model
 
 
 def test_counts_are_of_one_image_at_each_size():
@@ -174,10 +193,14 @@ def test_on_a_gpu():
 
 
 @pytest.fixture
-def command(monkeypatch):
+def command(monkeypatch, register):
     """``command(*arguments)``, with the models above by name."""
-    known = {"net": Net, "pairs": Pairs, "known": Known}
-    monkeypatch.setattr("harness.registry.load_model", lambda name: known[name]())
+    register("models", "net", Net)
+    register("models", "pairs", Pairs)
+    register("models", "known", Known)
+    register("models", "fitted", Fits)
+    register("models", "student", student)
+    register("models", "family", Family(lambda name: Net(), "nets", ("a", "b")))
     monkeypatch.setattr("harness.cost.cost.__defaults__", (0.0,))
     app = typer.Typer()
     app.command()(cost_command.cost)
@@ -208,6 +231,31 @@ def test_what_cannot_be_measured_is_a_line_and_exit_code_1(command, tmp_path):
     assert [(r["width"], r["parameters"], r["reason"]) for r in rows] == [
         *(("48", "", "RuntimeError: too wide"), ("8", "8", ""))
     ]
+
+
+def test_what_must_be_fitted_first_is_measured_as_it_is_before(command):
+    result = command("student", "fitted", "--size", "32x8", "--batch", 1)
+    assert result.exit_code == 1
+    line = result.output.splitlines()[2]
+    assert line.split()[:5] == ["student", "features", "32x8", "1", "0.00"]
+    assert line.endswith("the network as it is before any fit")
+    assert "fitted: fitted: it must be fitted first, and has no option untrained" in result.output
+
+
+def test_all_that_is_registered_in_one_command(command, monkeypatch, tmp_path):
+    own = {n: e for n, e in registry.entries("models").items() if e.origin == "test 1"}
+    monkeypatch.setattr(registry, "entries", lambda group: own)
+    path = tmp_path / "cost.csv"
+    result = command("--all", "--size", "32x8", "--batch", 1, "--out", path)
+    assert result.exit_code == 0, result.output
+    assert {row["model"] for row in csv.DictReader(path.open())} == {"net", "pairs", "student"}
+    assert result.output.count("nothing is computed") == 1
+    assert len(list(csv.DictReader(path.open()))) == 5  # two of the family
+
+
+@pytest.mark.parametrize("arguments", [[], ["net", "--all"]])
+def test_models_are_named_or_all_are_asked(command, arguments):
+    assert "or give --all" in str(command(*arguments).exception)
 
 
 def test_without_any_number_there_is_no_table(command, tmp_path):

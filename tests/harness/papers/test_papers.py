@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.papers import paper_names, read_paper
+from harness.papers.plan import make_plan
 from harness.registry import entries, load_protocol
+from harness.requirements import Sources
 
 PUBLISHED = Path(__file__).parents[4] / "shared" / "specs" / "published.md"
 NAMES = {
@@ -187,12 +189,36 @@ def test_every_protocol_takes_the_options_that_are_given():
     named = [cell.protocol for n in paper_names() for cell in read_paper(n).cells if cell.protocol]
     assert {protocol.name for protocol in named} == {
         *("correlation", "linear-probe", "linear-probe-arniqa"),
-        *("cross-dataset", "data-efficiency", "cost"),
+        *("cross-dataset", "data-efficiency", "fine-tune", "cost"),
     }
     for protocol in named:
         assert protocol.name != "cost" or set(protocol.options) == {"width", "height", "batch"}
         if protocol.name in entries("protocols"):
             assert load_protocol(protocol.name, **protocol.options).name == protocol.name
+
+
+def test_each_partition_of_shdiqa_is_a_model_of_its_own():
+    asked = {
+        (cell.dataset, cell.method.rpartition(" ")[2]): cell.model.options
+        for cell in read_paper("shdiqa-table3").cells
+    }
+    for word, partition in (("strips", "horizontal"), ("grid", "grid")):
+        assert asked["clive", word] == {"partition": partition}
+        assert asked["koniq10k", word] == {"partition": partition, "batch": 64}
+    assert read_paper("shdiqa-table3").protocol.options == {"splits": "80/20"}
+
+
+def test_what_shdiqa_starts_from_is_missing_with_the_command_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    for name in ("shdiqa-table1", "shdiqa-table2", "shdiqa-table3"):
+        paper = read_paper(name)
+        plan = make_plan(paper, [c for c in paper.cells if c.model is not None], Sources())
+        assert plan.cells
+        for cell in plan.cells:
+            (weights,) = (m for m in plan.missing(cell) if m.what == "weights")
+            assert "deit3_small_patch16_224" in str(weights.command)
+            assert weights.about == "shdiqa"
 
 
 def test_a_few_numbers_known_by_heart():

@@ -1,0 +1,64 @@
+"""Records that several people have made, in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..records import Record, load_record
+from . import folders
+from .difference import adds, by_content, difference, same
+from .validating import require_valid
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Two folders say different things in one place."""
+
+    place: str
+    one: Path
+    other: Path
+    why: str
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge came to; nothing is written where there are conflicts."""
+
+    n_records: int
+    conflicts: tuple[Conflict, ...]
+
+
+def merge(sources: Sequence[Path], out: Path) -> Merged:
+    """Write the records of all ``sources`` to ``out``, with the scores and labels they name.
+
+    What ``out`` holds takes part, so that nothing is lost. Two records of one place must say the
+    same, or one fill in what the other left open; else they are a conflict, and nothing is
+    written. Raises ValueError if a record is not what a run wrote.
+    """
+    origins = [folders.records_folder(source) for source in sources]
+    if out.is_dir() and next(folders.places(out), None) is not None:
+        origins = [out, *origins]
+    chosen: dict[str, tuple[Path, Record]] = {}
+    conflicts = []
+    for origin in dict.fromkeys(origins):
+        require_valid(origin)
+        for place in folders.places(origin):
+            record = load_record(origin / place)
+            if place not in chosen:
+                chosen[place] = origin, record
+                continue
+            other, known = chosen[place]
+            before, after = by_content(known, other), by_content(record, origin)
+            if same(before, after) or adds(after, before):
+                continue
+            if adds(before, after):
+                chosen[place] = origin, record
+            else:
+                conflicts.append(Conflict(place, other, origin, difference(before, after)))
+    if not conflicts:
+        for origin, record in chosen.values():
+            if origin != out:
+                folders.copy_record(record, origin, out)
+    return Merged(len(chosen), tuple(conflicts))

@@ -1,0 +1,171 @@
+"""``iqa-eval results``: records that are kept for good: adding, checking, merging and asking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Keep records for good: add, validate, merge and query them.",
+)
+
+KEPT = Path("results/records")
+SHOWN = ("model", "dataset", "protocol", "split", "subset", "metric", "value", "ci_low", "ci_high")
+
+Kept = Annotated[Path, typer.Option("--records", help="Folder of the records that are kept.")]
+
+
+@app.command()
+def add(
+    source: Annotated[Path, typer.Argument(help="A folder that run has written.")],
+    records: Kept = KEPT,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Even what was made of the same, and differs.")
+    ] = False,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Copy labels, too, if their license lets you.")
+    ] = False,
+) -> None:
+    """Copy the records of a run, with their scores. Exit code 1, and nothing copied, if refused.
+
+    A record is refused if the one that is kept was made of the same weights, images, labels and
+    versions, and says something else.
+    """
+    from .collection import add as copy
+
+    changes = copy(source, records, replace=replace, labels=labels)
+    for change in changes:
+        if change.what != "equal":
+            why = f": {change.why}" if change.why else ""
+            typer.echo(f"{change.what:<8}  {_plain(change.place)}{_plain(why)}")
+    found = [change.what for change in changes]
+    counts = [f"{found.count(what)} {what}" for what in ("new", "equal", "replaced", "refused")]
+    typer.echo(", ".join(counts))
+    if "refused" in found:
+        typer.echo(f"nothing was copied to {records}; --replace takes the new ones", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def validate(
+    records: Annotated[Path, typer.Argument(help="Folder of records, or of a run.")] = KEPT,
+) -> None:
+    """Check places, bytes, digests, score files and numbers. Exit code 1 if anything is wrong.
+
+    Correlations are computed again where the labels are there, as they are beside a run.
+    """
+    from .collection import validate as check
+    from .collection.folders import places, records_folder
+    from .errors import count
+
+    folder = records_folder(records)
+    faults = check(folder)
+    for fault in faults:
+        typer.echo(
+            f"{'note ' if fault.remark else 'WRONG'} {_plain(f'{fault.place}: {fault.text}')}"
+        )
+    n = sum(1 for _ in places(folder))
+    bad = len({fault.place for fault in faults if not fault.remark})
+    typer.echo(f"{count(n, 'record')}, {bad or 'none'} with something wrong")
+    raise typer.Exit(1 if bad else 0)
+
+
+@app.command()
+def merge(
+    sources: Annotated[list[Path], typer.Argument(help="Folders of records, or of runs.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to; what it holds takes part.")],
+) -> None:
+    """Put records of several people together. Exit code 1, and nothing written, on conflicts."""
+    from .collection import merge as join
+    from .errors import count
+
+    merged = join(sources, out)
+    for each in merged.conflicts:
+        typer.echo(f"conflict  {_plain(f'{each.place}: {each.one} → {each.other}: {each.why}')}")
+    if merged.conflicts:
+        typer.echo(
+            f"{count(len(merged.conflicts), 'conflict')}, nothing was written to {out}; to take "
+            "one side: iqa-eval results add FOLDER --records OTHER --replace",
+            err=True,
+        )
+        raise typer.Exit(1)
+    typer.echo(f"{count(merged.n_records, 'record')} in {out}")
+
+
+@app.command()
+def query(
+    conditions: Annotated[
+        list[str] | None, typer.Argument(help="FIELD=VALUE, e.g. metric=srcc 'model=pyiqa:*'.")
+    ] = None,
+    records: Kept = KEPT,
+    sql: Annotated[
+        str | None, typer.Option(help="A query of the table records, in the SQL of SQLite.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option(help="Fields to show; repeat, or A,B; all: every field.")
+    ] = None,
+    form: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", help="How to print.")
+    ] = "table",
+) -> None:
+    """Print the rows for which every condition holds; of several on one field, any."""
+    from .cli_options import names
+    from .collection import select
+    from .collection import sql as ask
+    from .collection.querying import known_field
+
+    rows = select(records, conditions or ())
+    if sql is not None:
+        rows = ask(rows, sql)
+    known = [str(name) for name in rows.columns]
+    asked = names(columns) or (known if sql is not None else list(SHOWN))
+    if asked != ["all"]:
+        rows = rows[[known_field(name, known) for name in asked]]
+    typer.echo(_FORMS[form](rows), nl=False)
+
+
+def _table(rows: pd.DataFrame) -> str:
+    cells = [list(map(str, rows.columns))]
+    cells += [[_cell(value) for value in row] for row in rows.itertuples(index=False, name=None)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    right = [kind in "if" for kind in (rows[name].dtype.kind for name in rows.columns)]
+    lines = (
+        "  ".join(
+            text.rjust(width) if number else text.ljust(width)
+            for text, width, number in zip(line, widths, right, strict=True)
+        )
+        for line in cells
+    )
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _csv(rows: pd.DataFrame) -> str:
+    return str(rows.to_csv(index=False))
+
+
+def _json(rows: pd.DataFrame) -> str:
+    import json
+
+    plain = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    return json.dumps(plain, indent=1, ensure_ascii=False, default=str) + "\n"
+
+
+_FORMS = {"table": _table, "csv": _csv, "json": _json}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "–" if value != value else f"{value:.4f}"
+    return "–" if value is None else _plain(str(value))
+
+
+def _plain(text: str) -> str:
+    """``text`` without what would steer a terminal: names come from others."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)

@@ -1,0 +1,279 @@
+"""Records kept for good: what is added, what is refused, and what two people made together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from harness import upgrade
+from harness.collection import add, merge, validate
+from harness.records import (
+    Record,
+    Row,
+    load_record,
+    read_record,
+    read_records,
+    record_bytes,
+    write_record,
+    write_samples,
+    write_scores,
+)
+from harness.sample import FileSource, Sample
+
+OLD = Path(__file__).parent / "old"
+
+
+def row(**changes: object) -> Row:
+    fixed = {
+        **dict.fromkeys(("weights", "reason", "ci_method", "published_source"), None),
+        **{"model": "alpha", "model_version": "1", "options": "{}", "mode": "NR", "weights": ""},
+        **{"dataset": "tiny", "images_hash": "i1", "labels_hash": "l1", "label_kind": "mos"},
+        **{"decoding": "exif-srgb@1", "device": "cpu", "others": "{}", "protocol": "correlation"},
+        **{"protocol_version": "2", "protocol_options": "{}", "split": "all", "subset": "all"},
+        **{"metric": "srcc", "value": 0.5, "ci_low": 0.25, "ci_high": 0.75, "seed": 0},
+        **{"n_expected": 3, "n_scored": 3, "n_failed": 0, "published": None, "marks": ()},
+        **{"contamination": "none", "scores": None},
+    }
+    return Row(**{**fixed, **changes})  # type: ignore[arg-type]
+
+
+def keep(folder: Path, *rows: Row, scores: dict[str, float] | None = None) -> Path:
+    """Write a record whose rows name ``scores``."""
+    name = write_scores(folder, scores or {"a": 1.0, "b": 2.0, "c": 3.0})
+    rows = tuple(replace(each, scores=name) for each in rows)
+    record = Record(rows, {"score": {}}, rows[0].model, rows[0].protocol)
+    write_record(folder, record)
+    return folder / record.path
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def whats(changes: list) -> list[str]:
+    return [change.what for change in changes]
+
+
+# Adding ----------------------------------------------------------------------------------
+
+
+def test_what_a_run_wrote_is_kept_as_it_is_and_adding_it_again_changes_nothing(tmp_path):
+    run, kept = tmp_path / "run", tmp_path / "kept"
+    keep(run / "records", row())
+    keep(run / "records", row(protocol="mean"))
+    assert whats(add(run, kept)) == ["new", "new"]
+    assert files(kept) == files(run / "records")
+    assert whats(add(run, kept)) == ["equal", "equal"]
+    assert files(kept) == files(run / "records")
+    assert validate(kept) == []
+
+
+def test_another_number_of_the_same_inputs_is_refused_and_nothing_is_written(tmp_path):
+    kept, run = tmp_path / "kept", tmp_path / "run"
+    keep(kept, row(), row(metric="plcc"))
+    before = files(kept)
+    keep(run, row(value=0.6), row(metric="plcc", value=0.51), scores={"a": 9.0})
+    keep(run, row(model="beta"))
+    refused, new = add(run, kept)
+    assert (refused.what, new.what) == ("refused", "new")
+    assert refused.why == "srcc 0.5 → 0.6, the most of 2 values; not the same: scores"
+    assert files(kept) == before
+
+    assert whats(add(run, kept, replace=True)) == ["replaced", "new"]
+    assert files(kept) == files(run)  # and the scores that nothing names any more are gone
+
+
+@pytest.mark.parametrize(
+    "name", ["model_version", "weights", "images_hash", "labels_hash", "others", "protocol_version"]
+)
+def test_another_number_of_other_inputs_takes_the_place(tmp_path, name):
+    keep(tmp_path / "kept", row())
+    keep(tmp_path / "run", row(value=0.6, **{name: "7" * 20}))
+    (change,) = add(tmp_path / "run", tmp_path / "kept")
+    assert change.what == "replaced"
+    assert change.why.startswith(f"{name} ")
+    assert change.why.endswith(" → 777777777777…; srcc 0.5 → 0.6")
+    (found,) = read_records(tmp_path / "kept")
+    assert found.value == 0.6
+
+
+def test_a_skip_does_not_take_the_place_of_numbers(tmp_path):
+    keep(tmp_path / "kept", row())
+    none = dict.fromkeys(("value", "ci_low", "ci_high"))
+    keep(tmp_path / "run", row(weights="", model_version="", reason="no weights", **none))
+    (change,) = add(tmp_path / "run", tmp_path / "kept")
+    assert change.what == "refused"
+    assert "has no numbers" in change.why
+    assert whats(add(tmp_path / "run", tmp_path / "kept", replace=True)) == ["replaced"]
+
+
+def test_what_was_open_may_be_filled_in_but_not_emptied(tmp_path):
+    keep(tmp_path / "kept", row())
+    keep(tmp_path / "run", row(published=0.52, published_source="a paper"))
+    (change,) = add(tmp_path / "run", tmp_path / "kept")
+    assert change.what == "replaced"
+    assert change.why == "fills in: not the same: published, published_source"
+    keep(tmp_path / "again", row())
+    assert whats(add(tmp_path / "again", tmp_path / "kept")) == ["refused"]
+
+
+def test_scores_are_the_same_whatever_version_wrote_their_file(tmp_path):
+    keep(tmp_path / "kept", row())
+    path = keep(tmp_path / "run", row())
+    (name,) = {each.scores for each in read_record(path)}
+    old = tmp_path / "run" / "scores" / f"{name}.parquet"
+    pq.write_table(pq.read_table(old), tmp_path / "other", compression="gzip")
+    other = hashlib.sha256((tmp_path / "other").read_bytes()).hexdigest()
+    assert other != name
+    old.unlink()
+    shutil.copy(tmp_path / "other", old.with_name(f"{other}.parquet"))
+    record = load_record(path)
+    write_record(
+        tmp_path / "run", replace(record, rows=tuple(replace(r, scores=other) for r in record.rows))
+    )
+    before = files(tmp_path / "kept")
+    assert whats(add(tmp_path / "run", tmp_path / "kept")) == ["equal"]
+    assert files(tmp_path / "kept") == before
+
+
+def test_a_record_that_was_edited_is_not_added(tmp_path):
+    path = keep(tmp_path / "run", row())
+    path.write_text(path.read_text().replace("0.5,", "0.7,").replace("0.5\n", "0.7\n"))
+    with pytest.raises(ValueError, match=r"alpha/tiny/correlation\.json: it was edited"):
+        add(tmp_path / "run", tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
+
+
+def test_scores_that_nothing_names_any_more_are_removed(tmp_path):
+    keep(tmp_path / "kept", row(), scores={"a": 1.0})
+    keep(tmp_path / "kept", row(model="beta"), scores={"a": 2.0})
+    keep(tmp_path / "run", row(value=0.6), scores={"a": 2.0})
+    add(tmp_path / "run", tmp_path / "kept", replace=True)
+    assert len(list((tmp_path / "kept" / "scores").iterdir())) == 1
+    assert validate(tmp_path / "kept") == []
+
+
+def test_labels_are_copied_only_where_that_is_asked_for(tmp_path):
+    run, kept = tmp_path / "run", tmp_path / "kept"
+    path = keep(run, row(subset="type=noise"))  # a part, which is not computed again
+    name = write_samples(run, [Sample("a", FileSource(path), "scene", label=1.0)])
+    record = load_record(path)
+    write_record(run, replace(record, rows=(replace(record.rows[0], samples=name),)))
+    add(run, kept)
+    assert not (kept / "samples").exists()
+    assert whats(add(run, kept, labels=True)) == ["equal"]
+    assert files(kept).keys() == files(run).keys()
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_folder_without_records_is_refused(tmp_path, made):
+    if made:
+        (tmp_path / "run").mkdir()
+    with pytest.raises(ValueError, match=r"run (has no records|is no folder): name a folder"):
+        add(tmp_path / "run", tmp_path / "kept")
+
+
+# Merging ---------------------------------------------------------------------------------
+
+
+def test_records_of_two_people_merge_without_a_conflict(tmp_path):
+    mine, yours, out = tmp_path / "mine", tmp_path / "yours", tmp_path / "out"
+    for folder in (mine, yours):
+        keep(folder, row(model="shared"))
+    keep(mine, row(model="alpha"), scores={"a": 5.0})
+    keep(yours, row(model="beta"), scores={"b": 7.0})
+    merged = merge([mine, yours], out)
+    assert (merged.n_records, merged.conflicts) == (3, ())
+    assert files(out) == {**files(mine), **files(yours)}
+    assert validate(out) == []
+    assert merge([yours, mine], tmp_path / "turned").conflicts == ()
+    assert files(tmp_path / "turned") == files(out)
+
+
+def test_two_numbers_of_one_place_are_a_conflict_and_nothing_is_written(tmp_path):
+    mine, yours, out = tmp_path / "mine", tmp_path / "yours", tmp_path / "out"
+    keep(mine, row(), row(metric="plcc"))
+    keep(yours, row(value=0.625))
+    keep(yours, row(model="beta"))
+    (conflict,) = merge([mine, yours], out).conflicts
+    assert (conflict.place, conflict.one, conflict.other) == (
+        "alpha/tiny/correlation.json", mine, yours,
+    )  # fmt: skip
+    assert conflict.why == "1 row gone, first plcc; srcc 0.5 → 0.625"
+    assert not out.exists()
+
+
+def test_what_the_target_holds_takes_part(tmp_path):
+    mine, out = tmp_path / "mine", tmp_path / "out"
+    keep(mine, row(value=0.6))
+    keep(out, row())
+    before = files(out)
+    assert len(merge([mine], out).conflicts) == 1
+    assert files(out) == before
+    keep(mine, row(model="beta"))
+    (mine / "alpha/tiny/correlation.json").unlink()
+    assert merge([mine], out).n_records == 2
+    assert {r.model for r in read_records(out)} == {"alpha", "beta"}
+
+
+def test_of_two_that_say_the_same_the_one_that_says_more_is_taken(tmp_path):
+    keep(tmp_path / "plain", row())
+    keep(tmp_path / "more", row(published=0.5))
+    for i, order in enumerate((["plain", "more"], ["more", "plain"])):
+        merge([tmp_path / name for name in order], tmp_path / f"out{i}")
+        assert files(tmp_path / f"out{i}") == files(tmp_path / "more")
+
+
+# Older schemas ---------------------------------------------------------------------------
+
+
+def test_a_fixture_is_kept_of_each_older_schema():
+    assert {p.name for p in OLD.iterdir()} >= {f"schema-{number}" for number in upgrade.STEPS}
+    assert sorted(upgrade.STEPS) == list(range(1, upgrade.SCHEMA))
+
+
+def test_a_record_of_schema_1_loads_with_all_that_it_says():
+    record = load_record(OLD / "schema-1/level/tiny/fine-tune.json")
+    found = {r.metric: r for r in record.rows}
+    assert found["srcc"].value == 0.931372549019608
+    assert (found["srcc"].n_expected, found["srcc"].n_scored, found["srcc"].n_failed) == (18, 17, 1)
+    assert (found["srcc"].samples, found["srcc"].tolerance) == (None, None)
+    assert [fit["train"] for fit in record.fits] == [9, 12, 12, 12, 12]
+    assert list(record.failures) == ["score after fit 4"]
+    skips = read_record(OLD / "schema-1/difference/tiny/linear-probe.json")
+    assert [(r.value, r.marks) for r in skips] == [(None, ("not applicable",))]
+
+
+def test_older_records_are_valid_and_are_kept_in_the_newest_schema(tmp_path):
+    source = OLD / "schema-1"
+    assert {fault.text for fault in validate(source)} == {
+        "of schema 1, which had no digest: an edit could not be told"
+    }
+    assert all(fault.remark for fault in validate(source))
+    assert set(whats(add(source, tmp_path))) == {"new"}
+    assert validate(tmp_path) == []
+    assert read_records(tmp_path) == read_records(source)
+    for path in tmp_path.glob("*/*/*.json"):
+        assert json.loads(path.read_text())["schema"] == upgrade.SCHEMA
+        assert record_bytes(load_record(path)) == path.read_bytes()
+    assert set(whats(add(source, tmp_path))) == {"equal"}
+
+
+def test_an_older_record_in_the_collection_is_brought_up_when_its_equal_is_added(tmp_path):
+    shutil.copytree(OLD / "schema-1", tmp_path / "kept")
+    add(OLD / "schema-1", tmp_path / "kept")
+    assert validate(tmp_path / "kept") == []
+
+
+def test_the_step_from_schema_1_leaves_its_argument_alone():
+    content = {"schema": 1, "shared": {"model": "m", "samples": "kept"}, "rows": []}
+    found = upgrade.upgraded(content)
+    assert content["schema"] == 1
+    assert found["shared"] == {"model": "m", "samples": "kept", "tolerance": None}
+    assert upgrade.upgraded(found) is found
