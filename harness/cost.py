@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from .cost_options import UNTRAINED
 from .errors import one_line
 from .executors.threads import limit_threads
 from .macs import Counts, count
@@ -74,8 +75,10 @@ def cost(
     """
     operation = next((o for o in PREFERRED if callable(getattr(model, o, None))), None)
     if operation is None:
-        has = ", ".join(sorted(operations(model))) or "no operation"
-        raise ValueError(f"{model.card.name}: nothing is computed from images (it has: {has})")
+        has = operations(model)
+        told = f"nothing is computed from images (it has: {', '.join(sorted(has)) or 'nothing'})"
+        fit = f"it must be fitted first, and has no option {UNTRAINED}"
+        raise ValueError(f"{model.card.name}: {fit if 'fit' in has else told}")
     if hasattr(model, "to"):
         model.to(device)
     elif device != "cpu":
@@ -114,10 +117,12 @@ def _at(
         except Exception as error:  # whatever an adapter raises at this size
             yield Cost(*about, None, None, one_line(error))
         else:
-            yield Cost(*about, counts, speed, _remark(counts))
+            yield Cost(*about, counts, speed, _remark(model, counts))
 
 
-def _remark(counts: Counts) -> str | None:
+def _remark(model: Model, counts: Counts) -> str | None:
+    if (model.card.options or {}).get(UNTRAINED):
+        return "the network as it is before any fit"
     if counts.macs_full == 0:
         return "no parameters, matrix products or convolutions of torch"
     return None if counts.parameters else "no parameters of torch"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,12 @@ TITLES = (
 
 
 def cost(
-    models: Annotated[list[str], typer.Argument(help="Names, e.g. timm:resnet50")],
+    models: Annotated[
+        list[str] | None, typer.Argument(help="Names, e.g. timm:resnet50; none: --all")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All that list names and that is on this machine.")
+    ] = False,
     size: Annotated[
         list[str] | None, typer.Option(help="WIDTHxHEIGHT; repeat. Default: 224x224, 512x384.")
     ] = None,
@@ -30,12 +36,19 @@ def cost(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="A CSV file for the numbers.")] = None,
 ) -> None:
-    """Measure parameters, MACs, speed and memory. Exit code 1 if a model could not be measured."""
+    """Measure parameters, MACs, speed and memory. Exit code 1 if a model could not be measured.
+
+    A model that must be fitted first is measured as it is before any fit. With --all, what cannot
+    be measured here is a line with the reason, and exit code 1 is for no number at all.
+    """
+    if every == bool(models):
+        raise ValueError("name models, e.g. iqa-eval cost timm:resnet50, or give --all")
     sizes = [_size(text) for text in size or ("224x224", "512x384")]
     batches = [_positive(text, "--batch", "1,8,32") for text in batch.split(",")]
-    given = options_of("model", models, model_option)
+    names = list(_every()) if every else list(models or ())
+    given = options_of("model", names, model_option)
     rows, failed = [], False
-    for name in models:
+    for name in names:
         found, problem = _measure(name, given[name], sizes, batches, device)
         if problem is not None:
             typer.echo(f"{name}: {problem}", err=True)
@@ -46,7 +59,21 @@ def cost(
         _print(rows, where)
         if out is not None:
             _write(rows, where, out)
-    raise typer.Exit(int(failed))
+    raise typer.Exit(int(not rows if every else failed))
+
+
+def _every() -> Iterator[str]:
+    """The names of all models that are registered, and those that families list."""
+    from .model import Family
+    from .registry import BrokenPlugin, entries
+
+    for entry in entries("models").values():
+        try:
+            thing = entry.load()
+        except BrokenPlugin:  # its line says why
+            thing = None
+        listed = thing.listed if isinstance(thing, Family) else None
+        yield from [entry.name] if listed is None else (f"{entry.name}:{n}" for n in listed)
 
 
 def _measure(
@@ -58,12 +85,13 @@ def _measure(
 ) -> tuple[list[Cost], str | None]:
     """Costs of one model, or why there are none: another model may still be measured."""
     from .cost import cost
+    from .cost_options import for_cost
     from .errors import message
     from .model import Unavailable
     from .registry import BrokenPlugin, load_model
 
     try:
-        return cost(load_model(name, **options), sizes, batches, device), None
+        return cost(load_model(name, **for_cost(name, options)), sizes, batches, device), None
     except (Unavailable, BrokenPlugin, ValueError) as error:
         return [], message(error)
 

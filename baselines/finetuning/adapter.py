@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.model import Family, ModelCard
 
 from .config import configured
-from .fitted import Unfitted
+from .fitted import Fitted, Unfitted, Untrained
 from .start import SLIDE, TIMM, Start, start
 
 if TYPE_CHECKING:
@@ -23,20 +23,25 @@ def load(
     *,
     preset: str | None = None,
     weights: str | None = None,
+    untrained: bool = False,
     device: str = "cpu",
     **options: Any,
-) -> Unfitted:
+) -> Unfitted | Fitted:
     """A student that starts from ``name`` (see `start`) and is fitted by the L1 loss of labels.
 
     ``preset`` is "paper", or "tiny", which is the default of slide-iqa-tiny; ``options`` are
-    fields of `FitConfig` in place of the preset's. Raises as `start` and `configured` do.
+    fields of `FitConfig` in place of the preset's. ``untrained`` gives the student as it is before
+    the fit, for what it costs: no weights of timm's are needed, and its scores say nothing. Raises
+    as `start` and `configured` do.
     """
     from .objective import Regression
 
     model = f"finetune:{name}"
     config = configured(model, preset or ("tiny" if name == SLIDE else "paper"), options)
-    begun = start(name, config.crop, weights)
-    given = {"preset": preset, "weights": weights and begun.card.weights[0].sha256[:16], **options}
+    begun = start(name, config.crop, weights, untrained)
+    given = {"preset": preset, "untrained": untrained or None, **options}
+    if weights is not None and not untrained:
+        given["weights"] = begun.card.weights[0].sha256[:16]
     card = fitted_card(
         begun,
         config,
@@ -45,8 +50,20 @@ def load(
         summary=f"{begun.card.name} fine-tuned on labels (L1), with one decoder layer",
         options={key: value for key, value in given.items() if value is not None},
     )
+    if untrained:
+        return drawn(begun, config, card, device)
     told = {"start": asdict(begun.encoder.config), "weights": card.weights_hash}
     return Unfitted(Regression(partial(student_of, begun, config), told), config, card, device)
+
+
+def drawn(begun: Start, config: FitConfig, card: ModelCard, device: str) -> Untrained:
+    """The student as it is before any fit; what is drawn is the same each time."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        student = student_of(begun, config)
+    return Untrained(student, config, replace(card, control=True), device)
 
 
 def student_of(begun: Start, config: FitConfig) -> Student:

@@ -140,7 +140,7 @@ def configured(model: str, preset: str, options: Mapping[str, Any]) -> FitConfig
     if preset not in PRESETS:
         raise ValueError(f"{model} has no preset {preset!r}; {closest(preset, PRESETS)}")
     names = [field.name for field in fields(FitConfig)]
-    refuse(model, options.keys() - set(names), (*names, "device", "preset", "weights"))
+    refuse(model, options.keys() - set(names), (*names, "device", "preset", "untrained", "weights"))
     try:
         return with_options(PRESETS[preset], options)
     except ValueError as error:

@@ -82,6 +82,17 @@ class Fitted:
         return torch.tensor(found, dtype=torch.float64) * self.scale + self.mean
 
 
+class Untrained(Fitted):
+    """A student before any fit: it has the shape and the cost of a fitted one, and nothing else."""
+
+    def __init__(
+        self, student: Student, config: FitConfig, card: ModelCard, device: str = "cpu"
+    ) -> None:
+        self.student, self.mean, self.scale = student.eval().requires_grad_(False), 0.0, 1.0
+        self.config, self.card = config, card
+        self.to(device)
+
+
 def predicted(student: Student, image: torch.Tensor, config: FitConfig) -> float:
     """The mean over the crops of ``uint8 [3, H, W]``, on the scale of standardized labels."""
     import torch

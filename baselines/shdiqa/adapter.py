@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.model import ModelCard, Unavailable
 
-from ..finetuning.adapter import fitted_card, student_of
-from ..finetuning.fitted import Unfitted
+from ..finetuning.adapter import drawn, fitted_card, student_of
+from ..finetuning.fitted import Fitted, Unfitted
 from ..finetuning.start import SLIDE, TIMM
 from ..finetuning.start import start as started
 from ..loading import closest, refuse
@@ -39,16 +39,18 @@ def load(
     preset: str = "paper",
     start: str | None = None,
     weights: str | None = None,
+    untrained: bool = False,
     device: str = "cpu",
     **options: Any,
-) -> Unfitted:
+) -> Unfitted | Fitted:
     """SHDIQA (ours), which can be fitted, and gives scores then.
 
     ``preset``: "paper", or "tiny" for CPUs. ``start`` and ``weights``: what the student starts from
     (see `finetuning.start`; default: DeiT-III-S, and for "tiny" slide-iqa-tiny). ``options`` are
     fields of `FitConfig` and of `ShdiqaConfig`, and those of its teacher with the prefix
-    "teacher_". Raises Unavailable where weights are not on this machine, ValueError for what is
-    unknown or cannot be run.
+    "teacher_". ``untrained`` gives the student before any fit, for what it costs. Raises
+    Unavailable where weights are not on this machine, ValueError for what is unknown or cannot be
+    run.
     """
     from dataclasses import asdict, fields
 
@@ -62,20 +64,21 @@ def load(
         raise ValueError(f"shdiqa has no preset {preset!r}; {closest(preset, _STARTS)}")
     mine = set(option_names())
     every = mine | {each.name for each in fields(FitConfig)}
-    refuse("shdiqa", options.keys() - every, every | {"start", "device", "preset", "weights"})
+    known = every | {"start", "device", "preset", "weights", "untrained"}
+    refuse("shdiqa", options.keys() - every, known)
     of_fit = {name: value for name, value in options.items() if name not in mine}
     config = fit_configured("shdiqa", preset, of_fit)
     try:
         settings = configured(preset, {k: v for k, v in options.items() if k in mine})
-        begun = started(start or _STARTS[preset], config.crop, weights)
+        begun = started(start or _STARTS[preset], config.crop, weights, untrained)
         check(settings, config.crop, begun.encoder)
     except ValueError as error:
         raise ValueError(f"shdiqa: {error}") from None
     except Unavailable as absent:
         reason = f"{absent.reason} (preset=tiny starts from weights in the package)"
         raise Unavailable(reason, absent.command, CARD) from None
-    given = {"preset": preset, "start": start, **options}
-    if weights is not None:
+    given = {"preset": preset, "start": start, "untrained": untrained or None, **options}
+    if weights is not None and not untrained:
         given["weights"] = begun.card.weights[0].sha256[:16]
     card = fitted_card(
         begun,
@@ -87,6 +90,8 @@ def load(
         options={name: value for name, value in given.items() if value is not None},
         **_met(begun.card, settings),
     )
+    if untrained:
+        return drawn(begun, config, card, device)
     told = {"start": asdict(begun.encoder.config), "weights": card.weights_hash}
     control = Regression(partial(student_of, begun, config), told)
     return Unfitted(Shdiqa(control, settings, config.crop), config, card, device)

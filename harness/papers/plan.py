@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from .. import registry, requirements
 from ..canonical import canonical_json
+from ..cost_options import for_cost
 from ..jobs import key
 from ..model import Model
 from ..protocols.base import Protocol
@@ -106,7 +108,7 @@ def _cells_of(model: str, like: Iterable[Cell]) -> Iterator[Cell]:
 
 def make_plan(paper: Paper, cells: Iterable[Cell], sources: Sources) -> Plan:
     """Load what ``cells`` need."""
-    cells = tuple(_with_split_files(cell, sources) for cell in cells)
+    cells = tuple(_as_costed(_with_split_files(cell, sources)) for cell in cells)
     things: dict[str, Thing | Missing] = {}
     notices: list[str] = []
     for cell in cells:
@@ -129,6 +131,16 @@ def _with_split_files(cell: Cell, sources: Sources) -> Cell:
     if cell.protocol is None or (folder := sources.split_files(cell.dataset)) is None:
         return cell
     return replace(cell, protocol=cell.protocol.model_copy(update={"splits": str(folder)}))
+
+
+def _as_costed(cell: Cell) -> Cell:
+    """``cell`` with the options of ``for_cost`` where it is of the protocol COST."""
+    if cell.protocol is None or cell.protocol.name != COST or cell.model is None:
+        return cell
+    with suppress(registry.UnknownName, registry.BrokenPlugin):  # said where it is loaded
+        options = for_cost(cell.model.name, cell.model.options)
+        return replace(cell, model=Named(name=cell.model.name, **options))
+    return cell
 
 
 def needs(cell: Cell) -> Iterator[tuple[str, Named]]:
