@@ -4,7 +4,9 @@
 and ``iou`` are of the type's own channel, ``any_auroc`` and ``any_iou`` of all channels together;
 with several damages in an image (``damages=2``) each is sought in its own mask, and the others are
 wrong answers. Chance is 0.5 for AUROC, ``mask_share`` for IoU, ``type_chance`` for type accuracy,
-0.5 for direction, ``mae_flat`` (a map of 0.5) for MAE. ``control:abs-diff`` is the yardstick.
+0.5 for direction by a coin (a map that leans one way everywhere is right on all types of that
+sign: in probes the test is the damaged one), ``mae_flat`` (a map of 0.5) for MAE.
+``control:abs-diff`` is the yardstick.
 
 *Ranking* (of any model that scores pairs): Kendall's tau-b and the share of pairs in the right
 order, within contents: by labels, else along ladders of severity; see ``measures.ranking``.

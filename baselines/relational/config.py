@@ -161,7 +161,7 @@ def _require(met: bool, otherwise: str) -> None:
 # From scratch, on few samples: severities 1 and 2 are hard to see at first.
 _SMALL = MapsConfig(
     curriculum=((0.0, 3.0), (0.3, 2.0), (0.6, 1.0)),
-    optimization=Optimization(4000, 64, lr=4e-3, weight_decay=0.05, grad_clip=1.0),
+    optimization=Optimization(3000, 64, lr=4e-3, weight_decay=0.05, grad_clip=1.0),
 )
 _SMOKE = replace(
     _SMALL,

@@ -24,11 +24,11 @@ def marked(targets: Tensor, beta: float) -> Tensor:
 
 
 def dominance(amounts: Tensor, sets: Tensor) -> Tensor:
-    """``bool [N, N]``: whether image i is better than image j, of the same set, beyond doubt.
+    """``bool [N, N]``: whether image i is better than image j, of the same set.
 
-    That is so if i has no more of any damage, and less of one. ``amounts`` ``[N, C]`` are
-    signed: of a channel that two inverse types share, those of one sign are compared alone.
-    ``sets`` ``int64 [N]``.
+    That is so if i has no more of any damage, and less of one, on the mean over its pixels.
+    ``amounts`` ``[N, C]`` are signed: of a channel that two inverse types share, those of one
+    sign are compared alone. ``sets`` ``int64 [N]``.
     """
     one, other = amounts[:, None], amounts[None]
     no_more = (one.abs() <= other.abs()) & (one * other >= 0)

@@ -52,13 +52,17 @@ def read(path: Path, card: ModelCard, *, given: bool = True) -> Pretrained:
         if scorer is None:
             maps.load_state_dict(_floats(tensors))
         else:
+            if other := [k for k in tensors if not k.startswith((MAPS_PREFIX, SCORER_PREFIX))]:
+                raise ValueError(f"{other[0]} belongs to neither maps nor scorer")
             maps.load_state_dict(_floats(_below(tensors, MAPS_PREFIX)))
             scorer.load_state_dict(_floats(_below(tensors, SCORER_PREFIX)))
         about = [(c, name, sign) for c in channels for name, sign in CHANNELS[c].items()]
+        if len(set(channels)) < len(channels):
+            raise ValueError("a channel is named twice")
         told = replace(
             told_by(path, kept, card, given=given),
             trained_degradations=tuple(name for _, name, _ in about),
-            trained_masks=("perlin",),
+            trained_masks=("perlin", "full frame"),
             map_channels=channels,
             channel_types=tuple(about),
         )
@@ -82,4 +86,8 @@ def _below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.
 
 
 def _floats(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.float() for name, tensor in tensors.items()}
+    found = {name: tensor.float() for name, tensor in tensors.items()}
+    for name, tensor in found.items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"{name} holds numbers that are not finite")
+    return found

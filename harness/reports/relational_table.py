@@ -68,9 +68,10 @@ _ERRORS = (
 )
 _MAPS_TOLD = (
     "Own channel: the one that is about a type; all channels: the largest |F − 0.5| of all. IoU is "
-    "at one threshold for all damage, chosen on other contents; by chance it is that of marking "
-    "everything. Right type: its channel is the largest inside the mask; right direction: it is "
-    "on the right side of 0.5 there; AUROC and direction are 0.5 by chance. Leakage: mean "
+    "at one threshold for all damage, chosen on the other contents of the set; by chance it is "
+    "that of marking everything. Right type: its channel is the largest inside the mask; right "
+    "direction: it is on the right side of 0.5 there. AUROC is 0.5 by chance; so is direction by a "
+    "coin, while a map that leans one way is right on all types that lie that way. Leakage: mean "
     "|F − 0.5| inside the mask of the channels of absent types. MAE: of a type's channel, by "
     "chance that of 0.5 everywhere."
 )
@@ -129,7 +130,7 @@ def relational_tables(group: Group) -> tuple[Table, ...]:
 
 
 def _table(group: Group, name: str, title: str, wanted: Sequence[_Shown], told: str) -> Table:
-    """Rows are the models with one of the ``wanted`` values, the first one falling.
+    """Rows are the models with one of the ``wanted`` values, best first by the first one.
 
     ``told`` says what the columns mean.
     """
@@ -150,9 +151,11 @@ def _table(group: Group, name: str, title: str, wanted: Sequence[_Shown], told: 
             marks_cell(entry, common),
         )
 
-    def falling(entry: Entry) -> float:
+    sign = 1 if wanted[0].metric.endswith("_error") else -1
+
+    def best_first(entry: Entry) -> float:
         value = entry.value(wanted[0].metric, wanted[0].subset)
-        return float("inf") if value is None else -value
+        return float("inf") if value is None else sign * value
 
     columns = (
         MODEL,
@@ -160,7 +163,7 @@ def _table(group: Group, name: str, title: str, wanted: Sequence[_Shown], told: 
         COUNT,
         MARKS,
     )
-    first, apart = (sorted(entries, key=falling) for entries in part.ordered())
+    first, apart = (sorted(entries, key=best_first) for entries in part.ordered())
     table = assemble(part, columns, [*map(line, first)], [*map(line, apart)])
     return replace(
         table,

@@ -148,6 +148,18 @@ def test_loading_leaves_the_random_stream_alone(made: Made) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_weights_that_are_no_numbers_and_strange_ones_are_refused(made: Made) -> None:
+    path, _ = made()
+    tensors, kept = checkpoint.read(path)
+    name = next(iter(tensors))
+    checkpoint.write(path, {**tensors, name: tensors[name] * torch.nan}, kept)
+    with pytest.raises(ValueError, match="not finite"):
+        loaded(path)
+    checkpoint.write(path, {**tensors, "mine": torch.zeros(2)}, kept)
+    with pytest.raises(ValueError, match="mine belongs to neither"):
+        loaded(path)
+
+
 def test_it_moves_to_a_device_and_refuses_what_is_none(made: Made) -> None:
     model = loaded(made()[0])
     assert model.to("cpu") is model
@@ -186,6 +198,7 @@ def network(**fields: Any) -> dict[str, Any]:
         ({"config": network(timm="swinv3")}, "timm has no network"),
         ({"config": changed(hidden=17)}, "size mismatch"),
         ({"config": changed(maps={**MAPS, "channels": ["rain"] * len(NAMES)})}, "'rain'"),
+        ({"config": changed(maps={**MAPS, "channels": [NAMES[0]] * len(NAMES)})}, "named twice"),
         ({"recipe": "relational-maps", "config": MAPS}, "Missing key"),
         ({"about": "mine"}, "does not fit: AttributeError"),
         ({"about": {"trained_on": [{"set": "cid22"}]}}, "unexpected keyword"),

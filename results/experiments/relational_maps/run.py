@@ -1,0 +1,130 @@
+"""What the shipped relational model tells of photographs it has never seen: the report's tables.
+
+    python -P results/experiments/relational_maps/run.py --test kodak=DIR --test cid22=DIR
+
+Probes with one and with two damages, of trained and of held-out types, are made of the photographs
+of each folder, and the protocol ``relational`` reads maps and order of them, beside |t - r| and
+full-reference metrics. What is computed is kept in the cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pandas as pd
+
+from harness.datasets import load_dataset
+from harness.model import Model
+from harness.records import read_records
+from harness.registry import load_model
+from harness.reports.formats import markdown
+from harness.reports.groups import group
+from harness.reports.tables import tables
+from harness.runner import run
+from harness.sample import Dataset
+from probes.design import DESIGN
+from probes.sets import probe_set
+
+HERE = Path(__file__).resolve().parent
+YARDSTICK = "control:abs-diff"
+METRICS = tuple(f"pyiqa:{name}" for name in ("psnr", "ssim", "ms_ssim", "vif", "gmsd"))
+_DESIGN = replace(
+    DESIGN,
+    areas=tuple(Fraction(area) for area in ("1/16", "1/4", "1")),
+    numbers=(1, 2),
+    co_occurrence=0.4,
+    equal_damage=0,
+    equal_energy=0,
+    band=0,
+    complement=0,
+    two_draws=0,
+    harmless=(),
+)
+_STEPS = ("auroc", "any_auroc", "type_accuracy", "direction_accuracy", "leakage", "mae")
+
+
+def main(argv: list[str] | None = None) -> None:
+    given = _parser().parse_args(argv)
+    sets = [probe_set(name, str(root), given.budget, 0, _DESIGN) for name, root in given.test]
+    options = {} if given.weights is None else {"weights": str(given.weights)}
+    model = load_model("relational", **options)
+    models = [model, YARDSTICK, *METRICS]
+    run(models, [*sets, load_dataset("demo-versions")], ["relational"], out=given.out)
+    curve = _curve(dict(given.step), sets, given.out) if given.step else None
+    given.report.mkdir(parents=True, exist_ok=True)
+    text = "\n".join(_text(given.out, model, sets, given.budget, curve))
+    (given.report / "report.md").write_text(text + "\n", "utf-8")
+    print(f"written: {given.report / 'report.md'}")
+
+
+def _curve(steps: Mapping[str, Path], sets: list[Dataset], out: Path) -> pd.DataFrame:
+    """The maps' numbers of checkpoints of one training: a row a step and set."""
+    found = []
+    for step, path in steps.items():
+        model = load_model("relational", weights=str(path))
+        rows = run([model], sets, ["relational"], out=out / f"step{step}")
+        for number, subset in (("one", "types=trainable"), ("two", "damages=2 types=trainable")):
+            told = rows[(rows["subset"] == subset) & rows["metric"].isin(_STEPS)]
+            wide = told.pivot(index="dataset", columns="metric", values="value").reset_index()
+            found.append(wide.assign(step=int(step), damages=number))
+    return pd.concat(found, ignore_index=True).sort_values(["dataset", "damages", "step"])
+
+
+def _text(
+    out: Path, model: Model, sets: list[Dataset], budget: int, curve: pd.DataFrame | None
+) -> Iterator[str]:
+    rows = read_records(out / "records")
+    yield "# Maps of damage on photographs that were never trained on\n"
+    tests = ", ".join(f"{each.name} ({len(each.references)} photographs)" for each in sets)
+    yield (
+        f"Probes of {tests}, {budget} a set, and the versions of the embedded photographs; no "
+        "person has rated any of them. Held-out types are those of no training; no channel is "
+        "about them, so of these the map can only tell where. Intervals are those of the protocol. "
+        f"{YARDSTICK} is |t − r|, smoothed at a width that was fixed beforehand. The threshold of "
+        "IoU is chosen on the other photographs of the same set, not on those trained on. Made by "
+        "`python -P run.py --test NAME=DIR …`.\n"
+    )
+    for each in model.card.weights:
+        yield f"The checkpoint: {each.source or each.name}; {each.license}.\n"
+    for found in group(rows):
+        for table in tables(found):
+            yield markdown(table)
+    if curve is not None:
+        yield "## How the maps grow with training\n"
+        yield "Checkpoints of one training whose learning rate falls until its last step.\n"
+        columns = ["dataset", "damages", "step", *(c for c in _STEPS if c in curve)]
+        yield f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}"
+        for row in curve[columns].itertuples(index=False):
+            cells = [f"{v:.3f}" if isinstance(v, float) else str(v) for v in row]
+            yield f"| {' | '.join(cells)} |"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("--test", type=_named, action="append", required=True, help="NAME=DIR, never trained on")
+    add("--weights", type=Path, help="a checkpoint (default: the one in the package)")
+    add("--step", type=_named, action="append", default=[], help="N=FILE, of the same training")
+    add("--budget", type=int, default=960, help="probes a test set (default: %(default)s)")
+    add("--out", type=Path, default=Path("results/run/relational_maps"), help="of the records")
+    add("--report", type=Path, default=HERE, help="default: beside this script")
+    return parser
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    if not name or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH")
+    return name, Path(path)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        sys.exit(f"relational_maps: {error}")
