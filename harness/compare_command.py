@@ -50,11 +50,14 @@ def compare_images(
     with _noted("reading the images"):
         images = _read(test, reference)
     with _noted("loading libraries"):
+        from .alignment import misaligned
         from .judging import judge, require_comparing
         from .registry import load_model
         from .reports.compare_page import Pair, render
         from .reports.compare_words import summary
 
+    if warned := misaligned(images[0].image, images[1].image):
+        typer.echo(f"warning: {warned}", err=True)
     models: list[Any] = []
     for name in chosen:
         with _noted(f"loading {name}"):
@@ -63,7 +66,7 @@ def compare_images(
         _require_within(models[-1].card, images[0])
         if hasattr(models[-1], "to"):
             models[-1].to(device)
-    pair = Pair(_title(test, reference), _title(reference, test), *images)
+    pair = Pair(_title(test, reference), _title(reference, test), *images, warned or "")
     verdicts = []
     for name, loaded in zip(chosen, models, strict=True):
         with _noted(f"asking {name}"):

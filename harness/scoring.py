@@ -97,6 +97,10 @@ def _advice(operation: str, offered: frozenset[str], name: str) -> str:
         return "compares an image with its reference: give --reference"
     if operation == "score_pair" and "score" in offered:
         return "judges an image by itself: leave the reference out"
+    if "distortion_map" in offered:
+        return (
+            "draws maps and gives no score: use compare-images, or name a checkpoint with a score"
+        )
     if "features" in offered:
         head = f", or give it a head, if it has one: iqa-eval card {name}"
         return (

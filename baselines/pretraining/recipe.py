@@ -60,8 +60,8 @@ class Optimization:
 def of_preset(presets: Mapping[str, Config], preset: str, recipe: str) -> Config:
     """The settings of that name. Raises ValueError for an unknown one, with the closest names."""
     if preset not in presets:
-        close = ", ".join(get_close_matches(preset, presets, n=3, cutoff=0))
-        raise ValueError(f"{recipe} has no preset {preset!r}; closest: {close}")
+        close = ", ".join(get_close_matches(preset, presets, n=len(presets), cutoff=0))
+        raise ValueError(f"{recipe} has no preset {preset!r}; closest first: {close}")
     return presets[preset]
 
 

@@ -45,20 +45,25 @@ class Tile:
 
 
 def tiles(
-    model: Maps, test: Tensor, reference: Tensor, device: torch.device, side: int = TILE
+    model: Maps,
+    test: Tensor,
+    reference: Tensor,
+    device: torch.device,
+    side: int,
+    doing: str,
 ) -> Iterator[Tile]:
     """The parts of a pair ``uint8 [3, H, W]``, of about ``side`` pixels a side, row by row.
 
     Images are padded at the right and the bottom, by reflection, to what the network needs.
     Equal to the whole within rounding if ``model.radius`` is not None. An image that is no larger
-    than a tile is one, without a halo.
+    than a tile is one, without a halo. ``doing`` is what the progress bar says.
     """
     unit = model.multiple
     halo = -(-(_UNBOUNDED_HALO if model.radius is None else model.radius) // unit) * unit
     height, width = test.shape[1:]
     all_rows, all_columns = (_reflected(n, unit).to(test.device) for n in (height, width))
     parts = list(product(_cuts(height, side, unit), _cuts(width, side, unit)))
-    bar = tqdm(parts, desc="tiles", unit="tile", delay=2, leave=False, disable=len(parts) == 1)
+    bar = tqdm(parts, desc=doing, unit="tile", delay=2, leave=False, disable=len(parts) == 1)
     for (first, below), (start, right) in bar:
         top, left = max(first - halo, 0), max(start - halo, 0)
         rows, columns = all_rows[top : below + halo], all_columns[left : right + halo]
@@ -77,7 +82,7 @@ def distortion_map(
     """F(t, r), ``float32 [C, H/4, W/4]``, sides rounded up, on the CPU."""
     height, width = (-(-n // STRIDE) for n in test.shape[1:])
     found = torch.empty(model.channels, height, width)
-    for tile in tiles(model, test, reference, device, side):
+    for tile in tiles(model, test, reference, device, side, "maps"):
         maps = model.logits(tile.tests, tile.references).float().sigmoid()[0].cpu()
         rows, columns = (
             slice(first // STRIDE, -(-last // STRIDE)) for first, last in (tile.rows, tile.columns)
@@ -92,7 +97,7 @@ def pooled_pair(
 ) -> Pooled:
     """What the scorer reads of a pair, as a batch of one."""
     total = None
-    for tile in tiles(model, test, reference, device, side):
+    for tile in tiles(model, test, reference, device, side, "score"):
         signed = tile.inside(model.signed(tile.tests, tile.references), STRIDE)
         tests, references = (
             [tile.inside(x, s) for x, s in zip(features, model.encoder.strides, strict=True)]

@@ -17,7 +17,16 @@ from ..card_command import card_facts
 from ..images import Decoded
 from ..judging import Verdict, strongest_window
 from .compare_pictures import SHOWN, crop, overlay, pale, photograph, scale_end
-from .compare_words import COUNTED, Channel, channels, meaning, number, one_sided, summary
+from .compare_words import (
+    COUNTED,
+    Channel,
+    channels,
+    limits,
+    meaning,
+    number,
+    one_sided,
+    summary,
+)
 from .labels import called
 
 CROP = 384  # pixels on a side of what is shown at full size
@@ -34,6 +43,7 @@ class Pair:
     reference_name: str
     test: Decoded
     reference: Decoded
+    warning: str = ""  # what the pair itself is unfit for
 
     @property
     def size(self) -> tuple[int, int]:
@@ -80,6 +90,7 @@ class Section:
     about: str
     score: str
     meaning: str
+    limits: str
     sentences: list[str]
     maps: list[Drawn]
     others: list[Drawn]
@@ -141,6 +152,7 @@ def _section(at: int, pair: Pair, verdict: Verdict, scaled: bool) -> Section:
         about=verdict.card.summary,
         score="" if verdict.score is None else number(verdict.score.value),
         meaning="" if verdict.score is None else meaning(verdict.score),
+        limits=limits(verdict),
         sentences=summary(verdict),
         maps=drawn[:most],
         others=drawn[most:],

@@ -137,6 +137,17 @@ def meaning(score: PairScore) -> str:
     )
 
 
+def limits(verdict: Verdict) -> str:
+    """What maps that name damages cannot tell; "" for others."""
+    if not verdict.card.channel_types or verdict.maps is None:
+        return ""
+    return (
+        "A map is there for each kind of damage that the model was trained on. Any other change "
+        "shows in the maps of what looks alike to it, under their names. Changes of tone and "
+        "color that people may like or dislike are not what its score has learned."
+    )
+
+
 def summary(verdict: Verdict) -> list[str]:
     """One sentence or two for the score, and as many for the maps."""
     told = [] if verdict.score is None else list(_score_words(verdict.score))
@@ -181,7 +192,7 @@ def _map_words(verdict: Verdict, shown: Sequence[Channel]) -> Iterator[str]:
         if told:
             yield f"{f'{who} has' if more else 'The maps show'} {'; '.join(told)}."
     if not any(sides.values()):
-        yield f"The maps see no difference: nowhere are they more than {COUNTED} away from 0.5."
+        yield f"The maps show nothing above their limit: nowhere more than {COUNTED} away from 0.5."
     elif not verdict.directed:
         yield (
             "These maps do not turn around when the two images are exchanged: the model takes "

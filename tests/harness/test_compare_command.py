@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from harness import cli, compare_command, registry
+from harness import alignment, cli, compare_command, registry
 from harness.judging import Verdict, judge, require_comparing, strongest_window
 from harness.reports.compare_pictures import overlay, scale_end
 from harness.reports.compare_words import Channel, channels, summary
@@ -86,6 +86,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return MODELS[name]()
 
     monkeypatch.setattr(registry, "load_model", load)
+    # All that varies in these pictures is their damage.
+    monkeypatch.setattr(alignment, "misaligned", lambda *pair: None)
     entries = registry.entries
 
     def with_ours(group: str) -> Any:
@@ -116,6 +118,16 @@ def test_the_command_writes_the_page_and_says_what_it_found(run: Run, files, tmp
     page = out.read_text("utf-8")
     assert page.index(">signed</h2>") < page.index(">difference</h2>")
     assert "test.png beside reference.png" in page
+
+
+def test_a_pair_that_does_not_lie_pixel_upon_pixel_is_warned_of(
+    run: Run, files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(alignment, "misaligned", lambda *pair: "it looks <b>shifted</b>")
+    out = tmp_path / "page.html"
+    code, _, errors = run(*files, "-m", "signed", "--out", out)
+    assert (code, errors) == (0, "warning: it looks <b>shifted</b>\n")
+    assert "Take care:</strong> it looks &lt;b&gt;shifted&lt;/b&gt;." in out.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +255,7 @@ def test_one_picture_twice():
     found = judge(Signed(), test, test)
     told = " ".join(summary(found))
     assert "The two are judged equal: s = 0." in told
-    assert "The maps see no difference" in told
+    assert "The maps show nothing above their limit" in told
     shown, faint = channels(found)
     assert (len(shown), len(faint)) == (1, 2)
 

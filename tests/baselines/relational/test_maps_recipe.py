@@ -173,7 +173,9 @@ def test_presets_by_name_and_what_was_given_instead() -> None:
     assert not recipe.maps.network.antisymmetric
     assert (recipe.optimization.steps, recipe.optimization.seed) == (7, 3)
     assert recipe.optimization.batch == PRESETS["free"].optimization.batch
-    with pytest.raises(ValueError, match="relational-maps has no preset 'smal'; closest: small"):
+    with pytest.raises(
+        ValueError, match="relational-maps has no preset 'smal'; closest first: small"
+    ):
         make("smal", {})
 
 

@@ -82,7 +82,9 @@ def test_it_begins_with_the_maps_and_their_settings(start: Path) -> None:
 def test_what_it_cannot_begin_with_is_one_line(start: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"give --start .* of iqa-eval pretrain relational-maps"):
         make("smoke", {})
-    with pytest.raises(ValueError, match="relational-score has no preset 'smokey'; closest: smoke"):
+    with pytest.raises(
+        ValueError, match="relational-score has no preset 'smokey'; closest first: smoke"
+    ):
         make("smokey", {}, start)
     with pytest.raises(ValueError, match="no such file"):
         make("smoke", {}, tmp_path / "absent")

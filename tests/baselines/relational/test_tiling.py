@@ -46,7 +46,7 @@ def test_maps_and_scores_of_tiles_are_those_of_the_whole(
     scorer = Scorer(model, SCORE_PRESETS["smoke"]).eval()
     images = pair(*size)
     side = 40
-    assert len(list(tiling.tiles(model, *images, CPU, side))) > 1
+    assert len(list(tiling.tiles(model, *images, CPU, side, "maps"))) > 1
     whole = tiling.distortion_map(model, *images, CPU, WHOLE)
     assert whole.shape == (5, -(-size[0] // 4), -(-size[1] // 4))
     assert whole.std() > 0.01
@@ -116,8 +116,8 @@ def test_what_takes_long_shows_how_far_it_is(
 
     monkeypatch.setattr(tiling, "tqdm", at_once)
     model, images = network(), pair(64, 97)
-    assert len(list(tiling.tiles(model, *images, CPU, 40))) == 6
+    assert len(list(tiling.tiles(model, *images, CPU, 40, "maps"))) == 6
     assert "6/6" in capsys.readouterr().err
     assert waits == [2]
-    assert len(list(tiling.tiles(model, *images, CPU, WHOLE))) == 1
+    assert len(list(tiling.tiles(model, *images, CPU, WHOLE, "maps"))) == 1
     assert capsys.readouterr().err == ""

@@ -155,7 +155,7 @@ def test_presets_by_name_and_what_was_given_instead() -> None:
     assert recipe.slide.relation == "type-only"
     assert (recipe.optimization.steps, recipe.optimization.seed) == (7, 3)
     assert recipe.optimization.batch == PRESETS["type-only"].optimization.batch
-    with pytest.raises(ValueError, match="no preset 'smal'; closest: small"):
+    with pytest.raises(ValueError, match="no preset 'smal'; closest first: small"):
         make("smal", {})
 
 
