@@ -319,7 +319,7 @@ def test_the_experiment_runs_and_goes_on(tmp_path, monkeypatch, capfd):
     assert {"type_map", "damaged_auroc", "detected", "log_area_r2"} <= set(means["metric"])
     differences = table[table["against"].notna() & table["types"].notna()]
     assert differences["interval"].str.contains("4 contents").any()
-    assert (tmp_path / "report" / "figures" / "type_map.svg").is_file()
+    assert (tmp_path / "report" / "figures" / "type_map.png").is_file()
     plan = arms.Plan(tmp_path / "train", tmp_path / "out" / "arms", 2, 16, "32-true", "cpu")
     arms.train(plan, ("uniform", "small"), range(1), 1)
     assert "training 0 of 2 runs" in capfd.readouterr().out

@@ -16,7 +16,10 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what experiments share
+
 import pandas as pd
+from markdown_table import lines
 
 from harness.datasets import load_dataset
 from harness.model import Model
@@ -98,10 +101,11 @@ def _text(
         yield "## How the maps grow with training\n"
         yield "Checkpoints of one training whose learning rate falls until its last step.\n"
         columns = ["dataset", "damages", "step", *(c for c in _STEPS if c in curve)]
-        yield f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}"
-        for row in curve[columns].itertuples(index=False):
-            cells = [f"{v:.3f}" if isinstance(v, float) else str(v) for v in row]
-            yield f"| {' | '.join(cells)} |"
+        yield from lines(columns, (list(map(_text_of, row)) for row in curve[columns].to_numpy()))
+
+
+def _text_of(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,6 @@ def write(folder: Path, facts: Mapping[str, Any] | None = None) -> Path:
     (folder / "figures").mkdir(exist_ok=True)
     for picture in pictures:
         (folder / "figures" / f"{picture.name}.png").write_bytes(picture.png)
-        (folder / "figures" / f"{picture.name}.svg").write_bytes(picture.svg)
     shown = [f"![{p.alt}](figures/{p.name}.png)\n\n{p.caption}\n" for p in pictures]
     path = folder / "report.md"
     text = [*paragraphs(table, curves, facts), "## Figures\n", *shown]
@@ -111,7 +110,7 @@ def partitions(rows: pd.DataFrame) -> Iterator[str]:
         "Published: SRCC / PLCC of SHDIQA's supplementary Table 3, on other data (photographs that "
         "people rated), of other sizes, median of 10 splits: beside ours, not comparable with it.\n"
     )
-    yield from grid(
+    yield from lines(
         [
             *("model", "SRCC", "PLCC", "SRCC − control", "above it in"),
             *("published, CLIVE", "published, KonIQ-10k"),
@@ -152,7 +151,7 @@ def fractions(rows: pd.DataFrame) -> Iterator[str]:
         cells += [_cell(of[of["model"] == m], "+") for m in models if m in tried]
         lines.append((subset, *cells))
     yield "Mean SRCC over repeats; the differences are paired by repeat, on the fixed test part.\n"
-    yield from grid(["labels", *models, *(f"{m} − control" for m in models if m in tried)], lines)
+    yield from lines(["labels", *models, *(f"{m} − control" for m in models if m in tried)], lines)
 
 
 def fits(curves: pd.DataFrame) -> Iterator[str]:
@@ -170,7 +169,7 @@ def fits(curves: pd.DataFrame) -> Iterator[str]:
                 "–" if pd.isna(told) else f"{told:.0%}",
             )
         )
-    yield from grid(
+    yield from lines(
         [
             *("protocol", "data", "model", "fits", f"that keep epoch {last}, the last"),
             *("SRCC on their validation part", "types that the teacher tells"),
@@ -190,12 +189,6 @@ def number(row: Mapping[str, Any], sign: str = "") -> str:
 def _cell(rows: pd.DataFrame, sign: str = "") -> str:
     known = rows.dropna(subset=["value"])
     return number(known.iloc[0].to_dict(), sign) if len(known) else "–"
-
-
-def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    yield from (f"| {' | '.join(row)} |" for row in rows)
 
 
 if __name__ == "__main__":

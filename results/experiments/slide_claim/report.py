@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the package slide_claim
 
 import pandas as pd
+from markdown_table import lines
 from slide_claim import anchors, arms, combine, facts_told, figures, measure
 from slide_claim.verdicts import (
     ABOVE,
@@ -53,7 +54,6 @@ def write(folder: Path, facts: Mapping[str, Any] | None = None) -> Path:
     (folder / "figures").mkdir(exist_ok=True)
     for picture in pictures:
         (folder / "figures" / f"{picture.name}.png").write_bytes(picture.png)
-        (folder / "figures" / f"{picture.name}.svg").write_bytes(picture.svg)
     shown = [f"![{p.alt}](figures/{p.name}.png)\n\n{p.caption}\n" for p in pictures]
     path = folder / "report.md"
     path.write_text("\n".join([*text(table, facts), "## Figures\n", *shown]), "utf-8")
@@ -201,12 +201,6 @@ def _number(row: pd.Series, sign: str = "") -> str:
     if not pd.isna(row["low"]):
         text += f" [{row['low']:{sign}.3f}, {row['high']:{sign}.3f}]"
     return text.replace("-", "−")
-
-
-def lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    yield from (f"| {' | '.join(row)} |" for row in rows)
 
 
 if __name__ == "__main__":
