@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +23,7 @@ from markdown_table import lines
 
 from harness.datasets import load_dataset
 from harness.model import Model
-from harness.records import read_records
+from harness.records import Row, read_records
 from harness.registry import load_model
 from harness.reports.formats import markdown
 from harness.reports.groups import group
@@ -94,14 +94,48 @@ def _text(
     )
     for each in model.card.weights:
         yield f"The checkpoint: {each.source or each.name}; {each.license}.\n"
+    yield (
+        'A mark "seen" goes by the name of a dataset. No photograph that was trained on is among '
+        "those here, nor one that looks like it: the training was given them as --apart-from.\n"
+    )
+    yield "## In short\n"
+    for each in sets:
+        yield from _in_short([row for row in rows if row.dataset == each.name])
+    yield ""
     for found in group(rows):
         for table in tables(found):
-            yield markdown(table)
+            if not table.title.endswith("by subset"):  # long; the records have it
+                yield markdown(table)
     if curve is not None:
         yield "## How the maps grow with training\n"
         yield "Checkpoints of one training whose learning rate falls until its last step.\n"
         columns = ["dataset", "damages", "step", *(c for c in _STEPS if c in curve)]
         yield from lines(columns, (list(map(_text_of, row)) for row in curve[columns].to_numpy()))
+
+
+def _in_short(rows: Sequence[Row]) -> Iterator[str]:
+    """Own-channel AUROC beside |t - r|, type and direction, for one damage and for two."""
+    known = {(row.model, row.metric, row.subset): row for row in rows}
+    for number, damages in (("One damage", ""), ("Two damages", "damages=2 ")):
+        subset = f"{damages}types=trainable"
+        ours, other = (known["relational", "auroc", subset], known[YARDSTICK, "auroc", subset])
+        apart = (ours.ci_low or 0) > (other.ci_high or 1)
+        kind, chance, way, leaked = (
+            known["relational", metric, subset]
+            for metric in ("type_accuracy", "type_chance", "direction_accuracy", "leakage")
+        )
+        yield (
+            f"- {rows[0].dataset}, {number.lower()} of trained types: AUROC of the type's own "
+            f"channel {_interval(ours)}, of |t − r| {_interval(other)}: intervals "
+            f"{'apart' if apart else 'not apart'}. Type right {_interval(kind)} (by chance "
+            f"{chance.value:.3f}), direction right {_interval(way)}; leakage {_interval(leaked)}."
+        )
+
+
+def _interval(row: Row) -> str:
+    if row.ci_low is None:
+        return f"{row.value:.3f}"
+    return f"{row.value:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}]"
 
 
 def _text_of(value: object) -> str:
