@@ -186,8 +186,12 @@ def _map_words(verdict: Verdict, shown: Sequence[Channel]) -> Iterator[str]:
     more = "" if one_sided(verdict) else "more "
     for who, found in sides.items():
         found.sort(key=lambda one: -one[1].mass)
-        told = [f"{more}{noun} in {extent.words}" for noun, extent in found[:_TOLD]]
-        if (others := len(found) - _TOLD) > 0:
+        by_place: dict[str, list[str]] = {}  # what looks alike is found in one place
+        for noun, extent in found:
+            by_place.setdefault(extent.words, []).append(noun)
+        first = [(words, nouns[:_TOLD]) for words, nouns in by_place.items()][:_TOLD]
+        told = [f"{more}{_listed(nouns)} in {words}" for words, nouns in first]
+        if others := len(found) - sum(len(nouns) for _, nouns in first):
             told.append(f"{more or 'something '}in {others} other map{'s' * (others > 1)}")
         if told:
             yield f"{f'{who} has' if more else 'The maps show'} {'; '.join(told)}."
@@ -204,6 +208,11 @@ def _extent(excess: np.ndarray) -> Extent:
     """Of ``[h, w]``, where it is above COUNTED."""
     mass = np.where(excess > COUNTED, excess, 0)
     return Extent(float((mass > 0).mean()), _place(mass), float(mass.mean()))
+
+
+def _listed(nouns: Sequence[str]) -> str:
+    *most, last = nouns
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _spaced(name: str) -> str:

@@ -316,8 +316,13 @@ def test_many_channels_are_counted_rather_than_told():
     maps = np.full((5, 8, 8), 0.9, np.float32)
     told = summary(Verdict(card("m", map_channels=tuple("abcde")), maps=maps, directed=True))
     assert told == [
-        "The test image has more a in the whole picture; more b in the whole picture; "
-        "more c in the whole picture; more in 2 other maps."
+        "The test image has more a, b and c in the whole picture; more in 2 other maps."
+    ]
+    maps[:2, 4:] = 0.5
+    told = summary(Verdict(card("m", map_channels=tuple("abcde")), maps=maps, directed=True))
+    assert told == [
+        "The test image has more c, d and e in the whole picture; "
+        "more a and b in 50\N{NO-BREAK SPACE}% of the picture, mostly at the top."
     ]
 
 
