@@ -31,7 +31,7 @@ _taken: Any = None
 _finished: Any = None
 _stop: Any = None
 
-
+# Interrupts a worker where it is.
 _BREAK = signal.SIGUSR1 if os.name == "posix" else signal.SIGTERM
 
 
