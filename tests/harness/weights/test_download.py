@@ -38,7 +38,8 @@ def test_a_server_that_cannot_be_asked_is_one_line(server, monkeypatch, why):
     with pytest.raises(ConnectionError, match="cannot be had: ") as caught:
         ask(address)
     assert "\n" not in str(caught.value)
-    assert ("404" in str(caught.value)) == (why == "absent")
+    # Without the address, whose port can hold the same digits.
+    assert ("404" in str(caught.value).replace(address, "")) == (why == "absent")
 
 
 @pytest.mark.parametrize("ranges", [True, False])
