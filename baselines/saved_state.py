@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
-from harness.atomic import publish
+from harness.atomic import write_atomic
 from harness.canonical import canonical_json
 
 from .state_dict import in_one_line, opening
@@ -18,14 +19,14 @@ _SHOWN = 3  # settings, at most, in a refusal
 
 
 def write(path: Path, state: Mapping[str, Any]) -> None:
-    """Replace the file at ``path``, whole or not at all. ``state`` holds plain values and tensors;
-    its "run" is all that decides what the training computes, as JSON has it."""
+    """Replace the file at ``path``, whole or not at all; OSError if it cannot be written.
 
-    def fill(file: BinaryIO) -> str:
-        torch.save(dict(state), file)
-        return path.name
-
-    publish(path.parent, fill)
+    ``state`` holds plain values and tensors; its "run" is all that decides what the training
+    computes, as JSON has it.
+    """
+    made = BytesIO()  # written to a file, torch.save makes another error of a full disk
+    torch.save(dict(state), made)
+    write_atomic(path, made.getvalue())
 
 
 def read(path: Path, run: Mapping[str, Any], otherwise: str) -> dict[str, Any] | None:

@@ -24,7 +24,8 @@ def fit_head(model: Any, dataset: Dataset) -> Linear:
     from .protocols.outcomes import finite, usable
     from .protocols.rows import vary
     from .runner import cores
-    from .stage import Settings, compute_tasks
+    from .settings import Settings
+    from .stage import compute_tasks
     from .store import Store
 
     settings = Settings(default_cache() / "cells", DecodePolicy(), workers=cores())

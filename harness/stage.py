@@ -5,45 +5,23 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from .canonical import slug
 from .cells import Cell, fit_key, make_cell
 from .errors import count
 from .executors import processes, serial
 from .extract import Task, run_passes
-from .fitting import Fitting, about, run_fits
-from .images import DecodePolicy
-from .jobs import Job
+from .fit_stage import fitting_of, run_lacking
+from .fitting import LEFT_OUT, Fitting, about
+from .job import Job
 from .model import KnownScores, Model
 from .planning import plan
 from .protocols.base import Need
 from .sample import Dataset
+from .settings import Settings
 from .store import Output, Store
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to compute; nothing here changes a result but ``policy`` and ``device``."""
-
-    cells: Path  # the store's folder
-    policy: DecodePolicy
-    workers: int = 1
-    device: str = "cpu"
-    retry_failed: bool = False
-    progress: bool = True
-
-    @property
-    def fits(self) -> Path:
-        """The folder of what fits leave, beside the store."""
-        return self.cells.parent / "fits"
-
-    def device_of(self, job: Job) -> str:
-        """The kind of device that ``job`` computes on: a model that cannot move stays put."""
-        return self.device.partition(":")[0] if hasattr(job.model, "to") else "cpu"
 
 
 @dataclass(frozen=True)
@@ -74,8 +52,8 @@ def compute(jobs: Iterable[Job], settings: Settings) -> Computed:
         for need in job.needs:
             cell = cell_of(job, need, settings)
             if cell.fit is not None:
-                fit = fittings.setdefault(cell.fit, _fitting(job, need, cell.fit, settings))
-                fit.asked[cell.key] = cell, job.parts(need).test
+                fit = fittings.setdefault(cell.fit, fitting_of(job, need, cell.fit, settings))
+                fit.asked[cell.key] = cell, job.parts(need)
                 continue
             dataset = job.dataset_of(need)
             datasets[dataset.images_hash] = dataset
@@ -84,55 +62,17 @@ def compute(jobs: Iterable[Job], settings: Settings) -> Computed:
     for images_hash, wanted in tasks.items():
         lacking, all_of_it = compute_tasks(datasets[images_hash], list(wanted.values()), settings)
         new, total = new + lacking, total + all_of_it
-    lacking, all_of_it = _run_fittings(list(fittings.values()), settings)
+    lacking, all_of_it = run_lacking(list(fittings.values()), settings)
     new, total = new + lacking, total + all_of_it
     cells = [task.cell for wanted in tasks.values() for task in wanted.values()]
     fitted = {key: fit for fit in fittings.values() for key in fit.asked}
     cells += [fit.asked[key][0] for key, fit in fitted.items()]
     outputs = {cell.key: Store(settings.cells).cell(cell).read() for cell in cells}
-    fits = {key: about(fit, fit.asked[key][0]) for key, fit in fitted.items()}
+    for key, fit in fitted.items():
+        told = dict.fromkeys(fit.asked[key][1].left_out, LEFT_OUT) | dict(outputs[key].warnings)
+        outputs[key] = replace(outputs[key], warnings=told)
+    fits = {key: about(fit, key) for key, fit in fitted.items()}
     return Computed(outputs, new, total - new, fits)
-
-
-def _fitting(job: Job, need: Need, key: str, settings: Settings) -> Fitting:
-    assert need.fit is not None
-    model, parts = _model(job), job.parts(need)
-    return Fitting(
-        key,
-        model,
-        parts.train,
-        parts.validation,
-        need.fit.seed,
-        settings.fits / slug(model.card.name, dict(model.card.options or {})) / key[:20],
-        settings.policy,
-        settings.cells,
-        decoders=0 if settings.device == "cpu" else settings.workers,
-        retry_failed=settings.retry_failed,
-    )
-
-
-def _run_fittings(fits: list[Fitting], settings: Settings) -> tuple[int, int]:
-    """Run the fits that are lacking; how many results lacked, and how many there are."""
-    plans = [[todo for _, todo in fit.plans()] for fit in fits]
-    todo = [fit for fit, each in zip(fits, plans, strict=True) if any(p.lacking for p in each)]
-    if todo:
-        with tqdm(
-            desc="fitting",
-            total=len(fits),
-            initial=len(fits) - len(todo),
-            unit="fit",
-            disable=not settings.progress,
-        ) as bar:
-
-            def tick(n: int) -> None:
-                bar.update(n)
-
-            if settings.device == "cpu":
-                processes.execute(run_fits, todo, tick, settings.workers, at_once=True)
-            else:
-                serial.execute(run_fits, todo, tick)
-    results = [p for each in plans for p in each]
-    return sum(p.lacking for p in results), sum(p.total for p in results)
 
 
 def compute_tasks(dataset: Dataset, tasks: list[Task], settings: Settings) -> tuple[int, int]:
@@ -148,7 +88,7 @@ def compute_tasks(dataset: Dataset, tasks: list[Task], settings: Settings) -> tu
         replace(settings.policy, max_pixels=max(t.model.card.max_pixels for t in tasks)),
         settings.cells,
         workers=settings.workers if on_cpu else 1,
-        decoders=0 if on_cpu else settings.workers,
+        decoders=settings.decoders,
         retry_failed=settings.retry_failed,
     )
     if todo.lacking:
@@ -199,7 +139,9 @@ def cell_of(job: Job, need: Need, settings: Settings) -> Cell:
     if need.fit is not None:
         parts = job.parts(need)
         dataset = parts.test
-        fit = fit_key(model.card, parts.train, parts.validation, {"device": device}, need.fit.seed)
+        limit = model.card.max_pixels
+        how = {"device": device, "decoding": settings.policy.name, "max_pixels": limit}
+        fit = fit_key(model.card, parts.train, parts.validation, how, need.fit.seed)
     return make_cell(
         model.card,
         dataset,

@@ -12,7 +12,8 @@ from __future__ import annotations
 import errno
 import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -24,12 +25,27 @@ from .canonical import canonical_json
 from .cells import Cell
 from .part_file import checksum, read_part, write_part
 
-OUT_OF_MEMORY = "out of memory"  # a failure that begins so is tried again by the next run
+OUT_OF_MEMORY, NOT_FITTED = "out of memory", "not fitted"
+PASSING = OUT_OF_MEMORY, NOT_FITTED  # a failure that begins so is tried again by the next run
+FULL = errno.ENOSPC, errno.EDQUOT  # errors of a full disk
 MAPPED = 8 << 20  # bytes of a cell from which on it is mapped into memory
 
 
 class StoreError(Exception):
     """The store cannot be written: the disk is full, or the folder is not ours."""
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """What the system says against writing to ``folder``, inside, is a StoreError."""
+    try:
+        yield
+    except OSError as error:
+        why = "the disk is full" if error.errno in FULL else error.strerror or error
+        raise StoreError(
+            f"cannot write to {folder}: {why}; what was finished is kept; --cache or the variable "
+            "IQA_EVAL_CACHE names another folder"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -75,7 +91,7 @@ class CellFiles:
                 name
                 for part in parts
                 for name, why in part.failures.items()
-                if not why.startswith(OUT_OF_MEMORY)
+                if not why.startswith(PASSING)
             }
         return frozenset(done)
 
@@ -143,20 +159,13 @@ class CellFiles:
         def write(file: BinaryIO) -> str:
             return f"{number:06d}-{write_part(file, about, rows, len(ids))}.safetensors"
 
-        try:
+        with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             sweep(self.folder)
             note = self.folder / "cell.json"
             if not note.exists():
                 write_atomic(note, (canonical_json(asdict(self._cell)) + "\n").encode())
             publish(self.folder, write)
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            why = "the disk is full" if full else error.strerror or error
-            raise StoreError(
-                f"cannot write to {self.folder}: {why}; what was finished is kept; --cache or the "
-                "variable IQA_EVAL_CACHE names another folder"
-            ) from error
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("*-*.safetensors"))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.model import Family, ModelCard
 
-from .config import configured
+from .config import FitConfig, configured
 from .fitted import Fitted, Unfitted, Untrained
+from .options import with_numbers
 from .start import SLIDE, TIMM, Start, start
 
 if TYPE_CHECKING:
-    from .config import FitConfig
     from .student import Student
 
 
@@ -36,6 +36,7 @@ def load(
     """
     from .objective import Regression
 
+    options = with_numbers(FitConfig(), options)
     model = f"finetune:{name}"
     config = configured(model, preset or ("tiny" if name == SLIDE else "paper"), options)
     begun = start(name, config.crop, weights, untrained)
@@ -81,7 +82,7 @@ def fitted_card(begun: Start, config: FitConfig, **fields: Any) -> ModelCard:
             f"at most {config.test_crops} crops of {config.crop} pixels from edge to edge, of the "
             f"image with a shorter side of {config.shorter_side} at most"
         ),
-        batch_invariant=True,  # images are scored one at a time
+        batch_invariant=True,  # on a CPU images are scored one at a time
         max_pixels=ModelCard.max_pixels,
         **fields,
     )

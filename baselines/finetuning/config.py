@@ -51,7 +51,8 @@ class FitConfig:
         _require(0 <= self.weight_decay < math.inf, "weight_decay must not be below 0")
         _require(
             0 <= self.warmup_epochs < self.epochs,
-            f"warmup_epochs must be below the {self.epochs} epochs, not {self.warmup_epochs}",
+            f"warmup_epochs must be 0 to below the {self.epochs} epochs, not {self.warmup_epochs}: "
+            f"give warmup_epochs={max(0, self.epochs - 1)} or less",
         )
         _require(
             self.shorter_side >= self.crop,

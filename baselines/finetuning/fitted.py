@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +48,7 @@ class Unfitted:
 class Fitted:
     """A student that was fitted, read from the file at ``path``.
 
-    It sees crops of an image on a grid from edge to edge, one image at a time.
+    It sees crops of an image on a grid from edge to edge, on a CPU one image at a time.
     Raises ValueError, in one line, for a file that cannot be read or does not fit.
     """
 
@@ -65,7 +66,8 @@ class Fitted:
             self.student.load_state_dict(tensors)
             self.mean, self.scale = float(told["mean"]), float(told["scale"])
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{path}: does not fit: {in_one_line(error)}") from None
+            why = in_one_line(error)
+            raise ValueError(f"{path}: does not fit: {why}; remove it to fit again") from None
         self.student.eval().requires_grad_(False)
         self.config, self.card = config, card
         self.to(device)
@@ -78,7 +80,7 @@ class Fitted:
         """``float64 [N]``, higher is better, on the scale of the labels of the fit."""
         import torch
 
-        found = [predicted(self.student, image, self.config) for image in images]
+        found = predicted(self.student, images, self.config)
         return torch.tensor(found, dtype=torch.float64) * self.scale + self.mean
 
 
@@ -93,15 +95,39 @@ class Untrained(Fitted):
         self.to(device)
 
 
-def predicted(student: Student, image: torch.Tensor, config: FitConfig) -> float:
-    """The mean over the crops of ``uint8 [3, H, W]``, on the scale of standardized labels."""
+def predicted(student: Student, images: Iterable[torch.Tensor], config: FitConfig) -> list[float]:
+    """Of each ``uint8 [3, H, W]`` the mean over its crops, on the scale of standardized labels.
+
+    On a CPU one image at a time, since what is computed beside it can change the last bits of its
+    score; an accelerator gets the crops of several images together.
+    """
     import torch
 
     from .pictures import as_float, scored_crops
 
     device = student.query_tokens.device
+    least = _at_least(device.type)
+    found: list[float] = []
+    waiting: list[torch.Tensor] = []
+
+    def ask() -> None:
+        scores = student(as_float(torch.cat(waiting), device)).cpu().double()
+        found.extend(float(each.mean()) for each in scores.split([len(w) for w in waiting]))
+        waiting.clear()
+
     with torch.inference_mode():
-        return float(student(as_float(scored_crops(image, config), device)).double().mean())
+        for image in images:
+            waiting.append(scored_crops(image, config))
+            if sum(map(len, waiting)) >= least:
+                ask()
+        if waiting:
+            ask()
+    return found
+
+
+def _at_least(device: str) -> int:
+    """Crops that are computed together; on an accelerator those of 16 large images."""
+    return 1 if device == "cpu" else 160
 
 
 def _grown(card: ModelCard, path: Path, train: Dataset) -> ModelCard:

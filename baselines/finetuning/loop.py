@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from torch import Tensor
 
 from harness.atomic import sweep, write_atomic
 from harness.canonical import canonical_json, digest
@@ -15,11 +16,14 @@ from harness.sample import Dataset
 
 from ..pretraining import checkpoint
 from ..saved_state import same_run
+from . import memory
+from .ahead import threads_for
 from .config import FitConfig
-from .epochs import run_epochs
+from .epochs import begin, run_epochs
 from .objective import Objective
 from .pictures import Pictures
-from .run import CURVE, FITTED, PREPARED, STATE, Fit
+from .run import CURVE, FITTED, STATE, Fit
+from .steps import Diverged
 
 
 def fit(
@@ -39,10 +43,11 @@ def fit(
     curve.csv, teacher.csv (of what comes before the epochs, if anything does), and until it is
     finished state.pt, an epoch at a time, from which a fit that was killed goes on: on a CPU, with
     the same number of threads, to the same bits. Where it is finished, it is only read. Several
-    rates have a folder each in ``workdir``.
+    rates have a folder each in ``workdir``, and one teacher; a rate at which the loss is not finite
+    loses to all others. The seconds that epochs took are in "seconds", a line an epoch.
 
     Raises ValueError, in one line, where there is too little to fit on, where the loss is not
-    finite, and for a folder of another fit, or to which another process writes.
+    finite at any rate, and for a folder of another fit, or to which another process writes.
     """
     run = _settings(objective, config, train, validation, seed)
     target = workdir / FITTED
@@ -51,7 +56,9 @@ def fit(
         with FileLock(workdir / ".lock", timeout=0):
             sweep(workdir)
             if not _finished(target, run):
-                parts = Pictures(train, config), Pictures(validation, config)
+                threads = threads_for(device)
+                learned = Pictures(train, config, memory.for_pictures(), threads)
+                parts = learned, Pictures(validation, config, learned.left, threads)
                 for part, least, of in zip(parts, (2, 1), ("train", "validate"), strict=True):
                     if len(part) < least:
                         raise ValueError(
@@ -68,33 +75,53 @@ def fit(
 
 
 def _search(wanted: Fit) -> None:
-    """Fit with each rate in a folder of its own; the best becomes that of the whole."""
+    """Fit with each rate in a folder of its own; the best becomes that of the whole.
+
+    What comes before the epochs does not depend on the rate: it is done once, in the folder of the
+    whole. Raises Diverged if the loss is not finite with any rate.
+    """
+    folders = {rate: wanted.folder / f"lr-{rate:g}" for rate in wanted.config.lr_search}
     best: tuple[float, Path] | None = None
-    for rate in wanted.config.lr_search:
-        folder = wanted.folder / f"lr-{rate:g}"
+    diverged: dict[float, Diverged] = {}
+    for rate, folder in folders.items():
         folder.mkdir(exist_ok=True)
         config = replace(wanted.config, lr=rate, lr_search=())
         run = {**wanted.run, "fit": _plain(asdict(config))}
         if not _finished(folder / FITTED, run):
-            run_epochs(replace(wanted, config=config, folder=folder, run=run))
-        srcc = checkpoint.read(folder / FITTED)[1]["srcc"]
+            begun = None if (folder / STATE).exists() else begin(wanted)
+            fit = replace(wanted, config=config, folder=folder, run=run)
+            try:
+                run_epochs(fit, begun)
+            except Diverged as error:
+                diverged[rate] = error
+                continue
+        srcc = _read(folder / FITTED)[1]["srcc"]
         if best is None or srcc > best[0]:
             best = srcc, folder
-    assert best is not None
-    tensors, told = checkpoint.read(best[1] / FITTED)
-    for name in (CURVE, PREPARED):
-        if (best[1] / name).exists():
-            write_atomic(wanted.folder / name, (best[1] / name).read_bytes())
+    if best is None:
+        rate, why = min(diverged.items())
+        raise Diverged(f"no rate of lr_search is low enough: with {rate:g} {why}")
+    tensors, told = _read(best[1] / FITTED)
+    write_atomic(wanted.folder / CURVE, (best[1] / CURVE).read_bytes())
     checkpoint.write(wanted.folder / FITTED, tensors, {**told, "run": wanted.run})
+    for folder in (wanted.folder, *(folders[rate] for rate in diverged)):
+        (folder / STATE).unlink(missing_ok=True)
 
 
 def _finished(target: Path, run: dict[str, Any]) -> bool:
-    """Whether ``target`` is there; raises ValueError if it is of another fit."""
+    """Whether ``target`` is there; raises ValueError if it is of another fit or cannot be read."""
     if not target.exists():
         return False
-    same_run(target, checkpoint.read(target)[1].get("run"), run, "fit in another folder")
+    same_run(target, _read(target)[1].get("run"), run, "fit in another folder")
     target.with_name(STATE).unlink(missing_ok=True)  # of a fit killed at its very end
     return True
+
+
+def _read(target: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        return checkpoint.read(target)
+    except ValueError as error:
+        raise ValueError(f"{error}; remove it to fit again") from None
 
 
 def _settings(

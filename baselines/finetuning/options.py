@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,9 +30,37 @@ def with_options(config: Config, options: Mapping[str, Any], prefix: str = "") -
     return replace(config, **given)
 
 
+def with_numbers(
+    config: DataclassInstance, options: Mapping[str, Any], prefix: str = ""
+) -> dict[str, Any]:
+    """``options`` with numbers where ``config`` takes floats and text of a number was given.
+
+    To YAML 1.1 ``1e-4`` is text. Names of options begin with ``prefix``; others are left alone.
+    """
+    defaults = {f"{prefix}{name}": value for name, value in vars(config).items()}
+    return {name: _number(value, defaults.get(name)) for name, value in options.items()}
+
+
+def _number(value: Any, default: Any) -> Any:
+    if isinstance(default, tuple) and isinstance(value, list | tuple):
+        return [_number(each, _one(default)) for each in value]
+    if isinstance(default, float) and isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return value
+        return number if math.isfinite(number) else value
+    return value
+
+
+def _one(default: tuple[Any, ...]) -> Any:
+    """What a tuple holds."""
+    return default[0] if default else 0.0
+
+
 def _alike(value: Any, default: Any) -> bool:
     if isinstance(default, tuple):
-        one = default[0] if default else 0.0
+        one = _one(default)
         return isinstance(value, list | tuple) and all(_alike(each, one) for each in value)
     if isinstance(default, float):
         return isinstance(value, int | float) and not isinstance(value, bool)

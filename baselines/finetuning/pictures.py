@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,33 +13,31 @@ from torch import Generator, Tensor
 from harness.images import DEFAULT_POLICY, Decoded
 from harness.sample import Dataset, Sample
 
+from .ahead import ahead
 from .config import FitConfig
-
-MEMORY = 1 << 30  # bytes of pixels that are kept; others are decoded again
 
 
 class Pictures:
     """The labeled images of a dataset that can be read, with their ``labels``, float64 ``[N]``.
 
-    Those that cannot are left out, with a warning.
+    Those that cannot are left out, with a warning. The first ones are kept, as far as they fit into
+    ``memory`` bytes, of which ``left`` are then free; others are decoded again whenever they are
+    asked for. ``threads`` is how many work ahead of whoever goes through them.
     """
 
-    def __init__(self, dataset: Dataset, config: FitConfig, memory: int = MEMORY) -> None:
-        self.config = config
+    def __init__(self, dataset: Dataset, config: FitConfig, memory: int, threads: int = 1) -> None:
+        self.config, self.threads, self.left = config, threads, memory
         self.kept: dict[int, Tensor] = {}
         self.samples: list[Sample] = []
         unread: list[str] = []
-        for sample in dataset.samples:
-            if sample.label is None:
+        labeled = [sample for sample in dataset.samples if sample.label is not None]
+        for sample, image in zip(labeled, ahead(self._read, labeled, threads), strict=True):
+            if isinstance(image, str):
+                unread.append(f"{sample.id}: {image}")
                 continue
-            found = sample.source.load(DEFAULT_POLICY)
-            if not isinstance(found, Decoded):
-                unread.append(f"{sample.id}: {found.reason}")
-                continue
-            image = sized(found.image, config)
-            memory -= image.numel()
-            if memory >= 0:
+            if image.numel() <= self.left:
                 self.kept[len(self.samples)] = image
+                self.left -= image.numel()
             self.samples.append(sample)
         if unread:
             more = f" and {len(unread) - 1} more" if unread[1:] else ""
@@ -53,10 +51,18 @@ class Pictures:
         """``uint8 [3, H, W]``. Raises ValueError for a file that was there before and is not."""
         if i in self.kept:
             return self.kept[i]
-        found = self.samples[i].source.load(DEFAULT_POLICY)
-        if not isinstance(found, Decoded):
-            raise ValueError(f"{self.samples[i].id}: {found.reason}")
-        return sized(found.image, self.config)
+        if isinstance(image := self._read(self.samples[i]), str):
+            raise ValueError(f"{self.samples[i].id}: {image}")
+        return image
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """All of them in their order, decoded ahead."""
+        return ahead(self.__getitem__, range(len(self)), self.threads)
+
+    def _read(self, sample: Sample) -> Tensor | str:
+        """The pixels, or why there are none."""
+        found = sample.source.load(DEFAULT_POLICY)
+        return sized(found.image, self.config) if isinstance(found, Decoded) else found.reason
 
     def crops(self, which: Sequence[int], generator: Generator) -> Tensor:
         """A crop at a random place of each of ``which``, ``uint8 [B, 3, S, S]``."""

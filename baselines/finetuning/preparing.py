@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from . import curve, states
+from .ahead import ahead
 from .objective import Preparation
 from .pictures import as_float
 from .run import PREPARED, Fit
@@ -48,14 +49,16 @@ class _Preparing:
             with states.restoring(fit):
                 self.part.load_state_dict(state["prepared"])
                 self.optimizer.load_state_dict(state["optimizer"])
+                states.check(state["steps"], plan.steps, state["curve"], "step")
                 self.done, self.curve = state["steps"], state["curve"]
         self.module.train()
+        crops = ahead(self._drawn, range(self.done, plan.steps), fit.train.threads)
         with fit.bar("preparing", plan.steps * plan.batch, self.done * plan.batch) as bar:
             while self.done < plan.steps:
                 until = min(self.done + self.between, plan.steps)
                 rows = []
                 for number in range(self.done, until):
-                    rows.append(self._stepped(number))
+                    rows.append(self._stepped(number, next(crops)))
                     bar.update(plan.batch)
                 self.done = until
                 found = means(rows, f"step {until} of the preparation")
@@ -66,11 +69,16 @@ class _Preparing:
         self.part.zero_grad(set_to_none=True)
         self.part.requires_grad_(False)
 
-    def _stepped(self, number: int) -> Numbers:
+    def _drawn(self, number: int) -> Tensor:
+        """The crops of step ``number``."""
+        draws = self.fit.generator("prepare", number, "crops")
+        size = (self.plan.batch,)
+        which = torch.randint(len(self.fit.train), size, generator=draws).tolist()
+        return self.fit.train.crops(which, draws)
+
+    def _stepped(self, number: int, pixels: Tensor) -> Numbers:
         fit, plan = self.fit, self.plan
-        draws = fit.generator("prepare", number, "crops")
-        which = torch.randint(len(fit.train), (plan.batch,), generator=draws).tolist()
-        images = as_float(fit.train.crops(which, draws), next(self.part.parameters()).device)
+        images = as_float(pixels, next(self.part.parameters()).device)
         torch.manual_seed(fit.seed_of("prepare", number, "networks"))
         generator = fit.generator("prepare", number, "objective")
         loss, numbers = self.preparation.loss(self.module, images, generator)

@@ -18,6 +18,7 @@ from .objective import Objective
 from .pictures import Pictures
 
 FITTED, STATE, CURVE, PREPARED = "fitted.safetensors", "state.pt", "curve.csv", "teacher.csv"
+SECONDS = "seconds"  # a line an epoch: its number, and how long its training took, no validation
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,10 @@ from ..pretraining.schedule import parameter_groups
 Numbers = Mapping[str, Tensor]
 
 
+class Diverged(ValueError):
+    """A training whose numbers are not finite any more."""
+
+
 def adamw(module: nn.Module, weight_decay: float) -> torch.optim.AdamW:
     """Of the parameters that require a gradient; the rate comes with each step."""
     return torch.optim.AdamW(parameter_groups(module, weight_decay))
@@ -29,9 +33,9 @@ def step(optimizer: torch.optim.Optimizer, lr: float, loss: Tensor, numbers: Num
 
 
 def means(rows: Sequence[Numbers], where: str) -> dict[str, float]:
-    """Over the steps of ``rows``. Raises ValueError, in one line, if one is not finite."""
+    """Over the steps of ``rows``. Raises Diverged, in one line, if one is not finite."""
     found = {name: float(torch.stack([row[name] for row in rows]).mean()) for name in rows[0]}
     for name, value in found.items():
         if not math.isfinite(value):
-            raise ValueError(f"{name} is {value} in {where}: try a lower lr")
+            raise Diverged(f"{name} is {value} in {where}: try a lower lr")
     return found

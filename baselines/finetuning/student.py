@@ -62,10 +62,6 @@ class Student(nn.Module):
         found = self.norm(self.decoder(tokens[:, :1] + self.query_tokens, tokens))
         return self.regressor(found).squeeze(2).mean(1)
 
-    def grid(self, height: int, width: int) -> tuple[int, int]:
-        """Rows and columns of the patches of images of that size in pixels."""
-        return height // self.patch, width // self.patch
-
 
 def backbone_of_timm(name: str, crop: int) -> Backbone:
     """What an ``Encoder`` needs to be the plain ViT called ``name`` in timm.

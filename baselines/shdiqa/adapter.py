@@ -16,7 +16,7 @@ from ..finetuning.adapter import drawn, fitted_card, student_of
 from ..finetuning.fitted import Fitted, Unfitted
 from ..finetuning.start import SLIDE, TIMM
 from ..finetuning.start import start as started
-from ..loading import closest, refuse
+from ..loading import refuse
 
 if TYPE_CHECKING:
     from .config import ShdiqaConfig
@@ -57,11 +57,13 @@ def load(
     from ..finetuning.config import FitConfig
     from ..finetuning.config import configured as fit_configured
     from ..finetuning.objective import Regression
-    from .config import configured, option_names
+    from ..finetuning.options import with_numbers
+    from .config import configured, option_names, with_option_numbers
     from .objective import Shdiqa, check
 
     if preset not in _STARTS:
-        raise ValueError(f"shdiqa has no preset {preset!r}; {closest(preset, _STARTS)}")
+        raise ValueError(f"shdiqa has no preset {preset!r}; there are {', '.join(_STARTS)}")
+    options = with_option_numbers(with_numbers(FitConfig(), options))
     mine = set(option_names())
     every = mine | {each.name for each in fields(FitConfig)}
     known = every | {"start", "device", "preset", "weights", "untrained"}

@@ -3,6 +3,16 @@
 SHDIQA (Li et al., CVPR 2025, pp. 2344–2354): the abstract and the supplementary material are known
 to us, the main text is not. Stated there are the partitions, one distinct type of damage a block,
 four levels, a mask matrix, and that types are told apart and regions compared. The rest is ours.
+
+Our loss is L1 + λ_c · InfoNCE + λ_a · ‖A_student − A_teacher‖². Of it these are fixed, not fields:
+
+- L1 is of labels that are standardized by the mean and the SD of the training part, so that λ_c and
+  λ_a mean the same on every scale of ratings.
+- A is the cosine affinity of block tokens; ‖·‖² is the mean, not the sum, of the squares of all its
+  entries (K² of an image of K blocks, (BK)² where ``affinity`` is "batch"). The diagonal, whose
+  difference is always 0, is among them: without it the same λ_a would weigh K / (K − 1) times more.
+- InfoNCE compares the student's block tokens with the teacher's; all blocks of the batch with the
+  same type are positives.
 """
 
 from __future__ import annotations
@@ -17,7 +27,7 @@ from typing import Any, Literal, get_args
 from probes.degradations import HELD_OUT, TYPES
 
 from ..finetuning.config import TeacherPlan
-from ..finetuning.options import with_options
+from ..finetuning.options import with_numbers, with_options
 
 Partition = Literal["vertical", "horizontal", "grid"]
 Edges = Literal["patch", "pixel"]
@@ -122,6 +132,12 @@ def option_names() -> tuple[str, ...]:
     """What `configured` takes: the fields, and in place of the teacher's plan its own, prefixed."""
     own = [each.name for each in fields(ShdiqaConfig) if each.name != "teacher"]
     return (*own, *(_TEACHER + each.name for each in fields(DamageTeacherPlan)))
+
+
+def with_option_numbers(options: Mapping[str, Any]) -> dict[str, Any]:
+    """``options`` with numbers in place of their text, as `with_numbers` does."""
+    own = with_numbers(_PAPER, options)
+    return with_numbers(_PAPER.teacher, own, _TEACHER)
 
 
 def configured(preset: str, options: Mapping[str, Any]) -> ShdiqaConfig:

@@ -7,9 +7,10 @@ in larger ones. Two settings of SHDIQA's supplement: the fixed test part (a curv
 its Table 2; subset "fraction=5% test=rest").
 
 A model that can be fitted is fitted on each fraction of each repeat, an eighth of whose contents
-are its validation part. Of any other a ridge head on its features is; the labels that choose its
-alpha are in the fraction too: see ``fraction_heads``. A row's interval is that of the mean over
-all ways to draw the contents from this dataset; what another dataset would add is not in it.
+are its validation part, with a seed for each repeat: see ``fraction_fits``. Of any other a ridge
+head on its features is; the labels that choose its alpha are in the fraction too: see
+``fraction_heads``. A row's interval is that of the mean over all ways to draw the contents from
+this dataset (and the seed of a fit); what another dataset would add is not in it.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def data_efficiency(fractions: Sequence[float] | float = CURVE, repeats: int = 1
         raise ValueError(f"repeats is a whole number from 1 on, not {repeats!r}")
     return Protocol(
         name="data-efficiency",
-        version="2",
+        version="3",
         summary="a fit, or ridge on frozen features, on 1 % to 80 % of the labels: a curve",
         headline="srcc",
         needs=partial(_needs, shares=shares, repeats=repeats),
@@ -184,11 +185,12 @@ def _rows(study: _Study, share: float, rest: bool, runs: list[Run]) -> list[Meas
     rows = []
     for name, each in values.items():
         spread = float(np.std(each, ddof=1)) if len(each) > 1 else None
+        alone = "one repeat" if len(each) == 1 else None
         middle = float(np.mean(each)) if each else None
         interval = repeats_interval(each, metrics.RANGES[name])
         rows += [
             study.row(name, middle, share, rest, why, mean, interval),
-            study.row(f"{name}_split_sd", spread, share, rest, why, mean),
+            study.row(f"{name}_split_sd", spread, share, rest, join(why, alone), mean),
         ]
     return rows
 

@@ -3,6 +3,8 @@
 The splits and rows are those of ``linear-probe``, but the whole model learns: it is fitted on the
 training part, may choose (an epoch, a learning rate) by the validation part, and is asked about
 the test part. Where a split has no validation part, an eighth of its training contents is one.
+The seed of each fit is drawn from the run's and the number of the split, so that first weights and
+draws vary over splits, too.
 
 Random splits of fewer than 20 contents are too coarse, and one fit for each content would be too
 dear: the contents are dealt into five folds then, each is predicted by a model fitted on the others
@@ -17,6 +19,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from ..randomness import seed_of
 from ..sample import Dataset
 from . import metrics
 from .agreement import agreement_rows, join
@@ -47,7 +50,7 @@ def fine_tune(splits: str = "70/10/20", n_splits: int = 10) -> Protocol:
 
     return Protocol(
         name="fine-tune",
-        version="1",
+        version="2",
         summary="the model itself fitted on the training part of content-disjoint splits",
         headline="srcc",
         needs=needs,
@@ -68,8 +71,8 @@ class _Design:
     @property
     def asked(self) -> list[tuple[Split, Need]]:
         return [
-            (s, Need("score", fit=Fit(s.train, s.validation, s.test, self.seed)))
-            for s in self.splits
+            (s, Need("score", fit=Fit(s.train, s.validation, s.test, seed_of(self.seed, i))))
+            for i, s in enumerate(self.splits)
         ]
 
 
@@ -83,7 +86,8 @@ def _design(dataset: Dataset, plan: SplitPlan, seed: int) -> _Design:
         else Split(split.name, *hold_out(split.train, contents, seed, i), split.test)
         for i, split in enumerate(splits)
     )
-    label = f"{len(splits)} folds of contents" if few else plan.label(len(splits))
+    folds = f"{len(splits)} folds of contents, predictions pooled"
+    label = folds if few else plan.label(len(splits))
     label = label if whole == splits else f"{label}, {_HELD_OUT}"
     return _Design(whole, seed, label, few or len(splits) == 1)
 

@@ -1,14 +1,18 @@
-"""Models fitted on nested fractions of a dataset, an eighth of the contents for validation."""
+"""Models fitted on nested fractions of a dataset, an eighth of the contents for validation.
+
+The training parts are nested too, and so are the validation parts. All fits of a repeat have one
+seed, drawn from that of the run and the number of the repeat, and so they start from equal weights.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ..randomness import seed_of
 from ..sample import Dataset
 from .base import Fit, Inputs, Need
-from .fractions import TEST_ON_REST, Fraction, Run, labeled, nested_fractions
+from .fractions import TEST_ON_REST, Fraction, Run, for_validation, labeled, nested_fractions
 from .outcomes import Usable, finite, of_fits, usable
-from .splits import hold_out
 
 
 def fits_of(
@@ -22,12 +26,17 @@ def fits_of(
     contents = {s.id: s.content for s in samples}
     found = []
     for repeat in range(repeats):
+        held_out = for_validation(contents.values(), repeat, seed)
         for fraction in nested_fractions(list(contents.values()), shares, repeat, seed):
             on_rest = not set(TEST_ON_REST).isdisjoint(fraction.shares)
             tested = fraction.rest(len(samples)) if on_rest else fraction.fixed
-            learned = (samples[i].id for i in fraction.train)
-            parts = hold_out(learned, contents, seed, repeat)
-            fit = Fit(*parts, tuple(samples[i].id for i in tested), seed)
+            learned = [samples[i] for i in fraction.train]
+            fit = Fit(
+                tuple(s.id for s in learned if s.content not in held_out),
+                tuple(s.id for s in learned if s.content in held_out),
+                tuple(samples[i].id for i in tested),
+                seed_of(seed, repeat),
+            )
             found.append((fraction, Need("score", fit=fit)))
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +58,7 @@ def nested_fractions(
     TEST_PART of which is the test part; a fraction is the order's head. Shares of the same number
     of contents are one fraction; those of fewer than two are left out.
     """
-    order = shuffled(set(contents), seed, repeat)
+    order = _order(contents, repeat, seed)
     place = {name: i for i, name in enumerate(order)}
     rank = np.array([place[name] for name in contents])
     n_test = max(1, round(TEST_PART * len(order)))
@@ -75,3 +75,21 @@ def nested_fractions(
             found.append(Fraction(tuple(same), np.flatnonzero(rank < count), added, fixed))
             last = count
     return found
+
+
+def for_validation(contents: Iterable[str], repeat: int, seed: int) -> frozenset[str]:
+    """Those of ``contents`` by which a fit on any fraction of that repeat that has them may choose.
+
+    They are an eighth of each fraction, rounded, and one at least. What a fraction learns from or
+    chooses by, every larger one does too.
+    """
+
+    def count(n: int) -> int:
+        return max(1, round(n / 8)) if n else 0
+
+    order = _order(contents, repeat, seed)
+    return frozenset(name for i, name in enumerate(order) if count(i + 1) > count(i))
+
+
+def _order(contents: Iterable[str], repeat: int, seed: int) -> list[str]:
+    return shuffled(set(contents), seed, repeat)

@@ -92,7 +92,10 @@ def repeats_interval(values: Sequence[float], limits: tuple[float, float]) -> In
 
     It is about the mean over all that might have been drawn from the same dataset.
     """
-    if len(values) < 2 or not varies(np.array(values)):
+    if len(values) < 2:
+        why = "one repeat" if values else "no repeat has a value"
+        return Interval(None, None, f"no interval: {why}")
+    if not varies(np.array(values)):
         return Interval(None, None, "no interval: repeats do not differ")
     n, mean = len(values), float(np.mean(values))
     margin = stats.t.ppf((1 + LEVEL) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n)

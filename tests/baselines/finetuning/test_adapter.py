@@ -10,15 +10,17 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from baselines.finetuning import adapter
+from baselines.finetuning import adapter, fitted
 from baselines.finetuning.config import PRESETS
 from baselines.finetuning.fitted import Fitted, Unfitted
+from baselines.finetuning.pictures import scored_crops
 from baselines.pretraining import checkpoint
 from baselines.slide_iqa import adapter as slide_iqa
 from harness import load_model
 from harness.images import decode
 from harness.model import TrainedOn, Unavailable, operations
 from tests.baselines.finetuning.small import CONTROL, SMALL, noise, pictures
+from tests.baselines.finetuning.small import student as small_student
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = {"epochs": 1, "warmup_epochs": 0, "crops_per_image": 1, "test_crops": 1, "batch": 8}
@@ -53,6 +55,30 @@ def test_from_the_shipped_encoder_to_scores(parts, tmp_path):
     assert torch.equal(again.score(images), scores)
     for name, tensor in model.objective.build().encoder.state_dict().items():
         assert torch.equal(tensor, begun[name])
+
+
+def test_crops_of_several_images_go_to_an_accelerator_together(monkeypatch):
+    student, images = small_student().eval(), [noise(40, 40 + 30 * i, i) for i in range(7)]
+    alone = fitted.predicted(student, images, SMALL)
+    assert alone == [fitted.predicted(student, [image], SMALL)[0] for image in images]
+    sizes = []
+    student.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    monkeypatch.setattr(fitted, "_at_least", lambda device: 5)
+    torch.testing.assert_close(fitted.predicted(student, iter(images), SMALL), alone)
+    crops = [len(scored_crops(image, SMALL)) for image in images]
+    assert sum(sizes) == sum(crops)
+    assert all(5 <= size < 5 + max(crops) for size in sizes[:-1])
+    assert len(sizes) < len(images)
+
+
+def test_text_of_a_number_is_that_number_in_the_card_too():
+    """So that both have one key."""
+    text = load_model("finetune:slide-iqa-tiny", lr="1e-4", lr_search=["1e-3", 0.1])
+    number = load_model("finetune:slide-iqa-tiny", lr=1e-4, lr_search=[1e-3, 0.1])
+    assert text.config == number.config
+    assert text.card == number.card
+    with pytest.raises(ValueError, match="lr is 'fast'"):
+        load_model("finetune:slide-iqa-tiny", lr="fast")
 
 
 def test_scores_are_on_the_scale_of_the_labels(parts, tmp_path):
@@ -133,7 +159,7 @@ def test_a_file_that_is_no_fitted_student_is_refused(tmp_path):
     card = load_model("finetune:slide-iqa-tiny").card
     for path, message in (
         (tmp_path / "none.safetensors", "no such file"),
-        (slide_iqa.SHIPPED, "does not fit: KeyError"),
+        (slide_iqa.SHIPPED, "does not fit: KeyError: 'student'; remove it to fit again"),
     ):
         with pytest.raises(ValueError, match=message) as caught:
             Fitted(path, SMALL, card)

@@ -17,8 +17,11 @@ pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 STEPS = 4 * 4 * 2 // SMALL.batch  # of an epoch
 
 
-def killed(objective: str, folder: Path) -> None:
-    """Fit ``objective``, an expression, in a process that kills itself with signal 9."""
+def killed(objective: str, folder: Path, before: str = "") -> None:
+    """Fit ``objective``, an expression, in a process that kills itself with signal 9.
+
+    ``before`` is code that runs first, for which ``die`` is a function.
+    """
     code = f"""
 import os, signal, torch
 from pathlib import Path
@@ -30,6 +33,7 @@ def die(self):
     os.kill(os.getpid(), signal.SIGKILL)
 
 small.Dying.die = taught.Teaching.die = die
+{before}
 train = small.pictures(Path({str(folder / "a")!r}), 4)
 validation = small.pictures(Path({str(folder / "b")!r}), 2, first=4)
 loop.fit({objective}, small.SMALL, train, validation, 0, Path({str(folder / "fit")!r}))
@@ -52,3 +56,15 @@ def test_in_the_middle_of_a_preparation_it_costs_less(train, validation, tmp_pat
     again = Taught(PLAN.steps - done)
     found = loop.fit(again, SMALL, train, validation, 0, tmp_path / "fit")
     assert_same_fit(loop.fit(Taught(), SMALL, train, validation, 0, tmp_path / "whole"), found)
+
+
+def test_between_the_last_state_and_its_curve_it_costs_nothing(
+    undisturbed, train, validation, tmp_path
+):
+    last = """
+from baselines.finetuning import curve
+write = curve.write
+curve.write = lambda path, rows: die(0) if len(rows) == small.SMALL.epochs else write(path, rows)
+"""
+    killed("small.CONTROL", tmp_path, last)
+    assert_same_fit(undisturbed, loop.fit(dying(0), SMALL, train, validation, 0, tmp_path / "fit"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +15,11 @@ from baselines.finetuning import epochs, loop, run
 from baselines.finetuning.objective import Regression
 from baselines.finetuning.pictures import Pictures
 from baselines.pretraining import checkpoint
+from harness import atomic
 from tests.baselines.finetuning.small import (
     CONTROL,
     SMALL,
+    Dying,
     Killed,
     assert_same_fit,
     dying,
@@ -40,7 +44,10 @@ def test_a_fit_learns_what_can_be_seen(undisturbed):
 
 def test_a_finished_fit_leaves_the_student_and_the_curve_alone(undisturbed):
     left = {path.name for path in undisturbed.parent.iterdir()} - {".lock"}
-    assert left == {"fitted.safetensors", "curve.csv"}
+    assert left == {"fitted.safetensors", "curve.csv", "seconds"}
+    seconds = [line.split() for line in (undisturbed.parent / "seconds").read_text().splitlines()]
+    assert [epoch for epoch, _ in seconds] == ["1", "2", "3"]
+    assert all(float(taken) > 0 for _, taken in seconds)
     tensors, told = checkpoint.read(undisturbed)
     assert tensors.keys() == student().state_dict().keys()
     assert (told["mean"], told["scale"]) == (25.0, pytest.approx(np.std([10, 20, 30, 40])))
@@ -87,6 +94,45 @@ def test_a_fit_killed_at_its_very_end_is_finished(
     assert not (tmp_path / "state.pt").exists()
 
 
+def test_a_fit_killed_between_its_last_state_and_its_curve_has_the_whole_curve(
+    undisturbed, train, validation, tmp_path, monkeypatch
+):
+    whole, left = epochs.curve.write, iter([True, True])
+
+    def write(*arguments):
+        if not next(left, False):
+            raise Killed
+        whole(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(epochs.curve, "write", write)
+        with pytest.raises(Killed):
+            loop.fit(CONTROL, SMALL, train, validation, 0, tmp_path)
+    assert len(rows(tmp_path / "curve.csv")) == 2
+    assert_same_fit(undisturbed, loop.fit(dying(0), SMALL, train, validation, 0, tmp_path))
+
+
+def test_on_a_full_disk_it_ends_with_that_error_and_goes_on_later(
+    undisturbed, train, validation, tmp_path
+):
+    class Full(Dying):
+        def die(self):
+            self.full.setattr(atomic.os, "fdopen", full)
+
+    def full(handle, mode):
+        os.close(handle)
+        return open("/dev/full", mode)
+
+    found = dying(STEPS, Full)
+    with pytest.MonkeyPatch.context() as patch:
+        object.__setattr__(found, "full", patch)
+        with pytest.raises(OSError, match="No space left on device") as caught:
+            loop.fit(found, SMALL, train, validation, 0, tmp_path)
+    assert caught.value.errno == errno.ENOSPC
+    left = dying(2 * STEPS)  # the first epoch is not lost
+    assert_same_fit(undisturbed, loop.fit(left, SMALL, train, validation, 0, tmp_path))
+
+
 def test_a_finished_fit_is_only_read(undisturbed, train, validation, monkeypatch):
     monkeypatch.setattr(loop, "Pictures", None)
     before = undisturbed.stat().st_mtime_ns
@@ -112,7 +158,7 @@ def test_the_epoch_that_ranks_the_validation_part_best_is_kept(
     assert [row["kept"] for row in rows(tmp_path / "curve.csv")] == [0, 0, 1, 0, 0]
     kept = student().eval()
     kept.load_state_dict(tensors)
-    again = [epochs.predicted(kept, i, config) for i in Pictures(validation, config)]
+    again = epochs.predicted(kept, Pictures(validation, config, 1 << 20), config)
     assert again == seen[2].tolist()
 
 
@@ -145,6 +191,27 @@ def test_a_search_that_was_killed_goes_on_with_the_rate_at_hand(train, validatio
     found = loop.fit(dying(2 * STEPS), config, train, validation, 0, tmp_path / "killed")
     whole = loop.fit(CONTROL, config, train, validation, 0, tmp_path / "whole")
     assert_same_fit(whole, found)
+
+
+def test_a_rate_that_diverges_loses_to_the_others(train, validation, tmp_path, undisturbed):
+    config = replace(SMALL, lr_search=(1e30, 3e-3))
+    path = loop.fit(CONTROL, config, train, validation, 0, tmp_path / "some")
+    found, expected = (checkpoint.read(each)[0] for each in (path, undisturbed))
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in found.items())
+    assert (path.parent / "curve.csv").read_bytes() == (
+        undisturbed.parent / "curve.csv"
+    ).read_bytes()
+    assert not list(path.parent.rglob("state.pt"))
+    none = replace(SMALL, lr_search=(1e30, 1e31))
+    with pytest.raises(ValueError, match=r"no rate of lr_search is low enough: with 1e\+30 .*nan"):
+        loop.fit(CONTROL, none, train, validation, 0, tmp_path / "none")
+
+
+def test_scores_that_are_not_finite_are_a_divergence_too(train, validation, tmp_path):
+    """A single step: the loss is from before it."""
+    config = replace(SMALL, batch=32, epochs=1, warmup_epochs=0, lr=1e30)
+    with pytest.raises(ValueError, match="scores are not finite after epoch 1: try a lower lr"):
+        loop.fit(CONTROL, config, train, validation, 0, tmp_path)
 
 
 def test_the_folder_of_another_fit_is_refused(undisturbed, train, validation, tmp_path):
@@ -200,6 +267,66 @@ def test_a_state_that_is_damaged_or_hostile_is_refused(train, validation, tmp_pa
         with pytest.raises(ValueError, match="remove it to begin again") as caught:
             loop.fit(CONTROL, SMALL, train, validation, 0, tmp_path)
         assert "\n" not in str(caught.value)
+
+
+def row(**values):
+    return {"epoch": 1, "lr": 0.1, "loss": 0.1, "srcc": 0.5, "plcc": 0.5, **values}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"epoch": 99}, "epoch is 99, and not 0 to 3"),
+        ({"epoch": "x"}, "epoch is 'x'"),
+        ({"epoch": True}, "epoch is True"),
+        ({"epoch": 2}, "its curve ends at epoch 1, not 2"),
+        ({"curve": []}, "its curve ends at epoch 0, not 1"),
+        ({"curve": None}, "its curve is no list"),
+        ({"curve": [row(epoch=0), row()]}, "its curve is not that of its epochs"),
+        ({"curve": [row(srcc="high")]}, "its curve holds what is no number"),
+        ({"curve": [{"epoch": 1}]}, "its curve is not that of its epochs"),
+        ({"curve": [1]}, "has no attribute 'keys'"),
+        ({"best": None}, "NoneType"),
+        ({"best": {}}, "its best student is of another shape"),
+        ({"best": {"norm.weight": 3}}, "has no attribute 'shape'"),
+        ({"optimizer": None}, "NoneType"),
+        ({"optimizer": {}}, "KeyError"),
+        ({"module": None}, "NoneType"),
+        ({"trained": None}, "NoneType"),
+    ],
+)
+def test_a_state_that_was_edited_is_refused_by_its_name(
+    train, validation, tmp_path, state_after_one_epoch, changed, said
+):
+    torch.save({**state_after_one_epoch, **changed}, tmp_path / "state.pt")
+    with pytest.raises(ValueError, match="remove it to begin again") as caught:
+        loop.fit(CONTROL, SMALL, train, validation, 0, tmp_path)
+    text = str(caught.value)
+    assert said in text
+    assert text.startswith(f"{tmp_path / 'state.pt'}: does not fit: ")
+    assert "\n" not in text
+
+
+def test_a_state_as_it_was_left_is_taken(
+    undisturbed, train, validation, tmp_path, state_after_one_epoch
+):
+    torch.save(state_after_one_epoch, tmp_path / "state.pt")
+    assert_same_fit(undisturbed, loop.fit(CONTROL, SMALL, train, validation, 0, tmp_path))
+
+
+@pytest.fixture(scope="module")
+def state_after_one_epoch(train, validation, tmp_path_factory):
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("begun")
+    with pytest.raises(Killed):
+        loop.fit(dying(STEPS), SMALL, train, validation, 0, folder)
+    return torch.load(folder / "state.pt", weights_only=True)
+
+
+def test_a_fitted_student_that_cannot_be_read_is_to_be_removed(train, validation, tmp_path):
+    (tmp_path / "fitted.safetensors").write_bytes(b"junk")
+    with pytest.raises(ValueError, match=r"fitted\.safetensors: .*; remove it to fit again"):
+        loop.fit(CONTROL, SMALL, train, validation, 0, tmp_path)
 
 
 def test_two_processes_never_fit_in_one_folder(train, validation, tmp_path):

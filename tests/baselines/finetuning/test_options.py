@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from baselines.finetuning.options import with_options
+from baselines.finetuning.options import with_numbers, with_options
 
 
 @dataclass(frozen=True)
@@ -55,3 +55,17 @@ def test_one_of_another_kind_is_refused_by_its_name(option):
 def test_what_the_config_refuses_is_refused():
     with pytest.raises(ValueError, match=r"^count must not be below 0$"):
         with_options(Config(), {"count": -1})
+
+
+def test_text_of_a_number_is_one_where_a_float_is_taken():
+    """What YAML 1.1 makes of 1e-4."""
+    given = {"rate": "1e-4", "rates": ["1e-3", 2], "name": "1e-4", "count": "3", "of_rate": "1"}
+    found = with_numbers(Config(), given)
+    assert found == {**given, "rate": 1e-4, "rates": [1e-3, 2]}
+    assert with_numbers(Config(), given, "of_") == {**given, "of_rate": 1.0}
+    left = {"rate": "fast", "rates": "1e-3", "names": ["1"]}
+    assert with_numbers(Config(), left) == left
+    assert with_numbers(Config(), {"rate": "nan", "rates": ["inf"]}) == {
+        "rate": "nan",
+        "rates": ["inf"],
+    }

@@ -14,6 +14,7 @@ from harness.images import decode
 from tests.baselines.finetuning.small import SMALL, noise, pictures
 
 SIDE = st.integers(SMALL.crop, 200)
+MUCH = 1 << 20  # bytes
 
 
 def drawn(seed=0):
@@ -75,7 +76,7 @@ def test_test_crops_are_cut_at_their_places():
 
 
 def test_crops_are_parts_of_their_image_some_of_them_mirrored(tmp_path):
-    found = Pictures(pictures(tmp_path, 2), SMALL)
+    found = Pictures(pictures(tmp_path, 2), SMALL, MUCH)
     which = [i for i in range(len(found)) for _ in range(8)]
     kinds = set()
     for crop, i in zip(found.crops(which, drawn()), which, strict=True):
@@ -86,14 +87,14 @@ def test_crops_are_parts_of_their_image_some_of_them_mirrored(tmp_path):
 
         kinds.add((within(crop), within(crop.flip(2))))
     assert kinds == {(True, False), (False, True)}
-    plain = Pictures(pictures(tmp_path, 2), replace(SMALL, flips=False))
+    plain = Pictures(pictures(tmp_path, 2), replace(SMALL, flips=False), MUCH)
     both = zip(plain.crops(which, drawn()), found.crops(which, drawn()), strict=True)
     unlike = [bool((one != other).any()) for one, other in both]
     assert 0 < sum(unlike) < len(which)
 
 
 def test_crops_are_drawn_from_the_generator_alone(tmp_path):
-    found = Pictures(pictures(tmp_path, 1), SMALL)
+    found = Pictures(pictures(tmp_path, 1), SMALL, MUCH)
     which = [0, 1, 2, 3, 3, 3]
     first = found.crops(which, drawn())
     torch.manual_seed(7)
@@ -103,11 +104,14 @@ def test_crops_are_drawn_from_the_generator_alone(tmp_path):
 
 def test_what_memory_does_not_hold_is_decoded_again(tmp_path):
     dataset = pictures(tmp_path, 2)
-    whole, part = Pictures(dataset, SMALL), Pictures(dataset, SMALL, memory=20_000)
+    whole, part = Pictures(dataset, SMALL, MUCH), Pictures(dataset, SMALL, 20_000)
     assert len(whole.kept) == 8
+    assert whole.left == MUCH - sum(image.numel() for image in whole)
     assert 0 < len(part.kept) < 8
+    assert 0 <= part.left < 20_000
     which = list(range(8))
     assert torch.equal(whole.crops(which, drawn()), part.crops(which, drawn()))
+    assert all(map(torch.equal, whole, Pictures(dataset, SMALL, 0, threads=3)))
     (tmp_path / "1-3.png").unlink()
     with pytest.raises(ValueError, match=r"1-3\.png: file not found"):
         part.crops(which, drawn())
@@ -119,7 +123,7 @@ def test_images_that_cannot_be_read_or_have_no_label_are_left_out(tmp_path):
     (tmp_path / "1-0.png").unlink()
     samples = (replace(dataset.samples[0], label=None), *dataset.samples[1:])
     with pytest.warns(UserWarning, match=r"toy: left out of the fit: 0-1\.png: .* and 1 more"):
-        found = Pictures(replace(dataset, samples=samples), SMALL)
+        found = Pictures(replace(dataset, samples=samples), SMALL, MUCH)
     assert [s.id for s in found.samples] == ["0-2.png", "0-3.png", "1-1.png", "1-2.png", "1-3.png"]
     assert found.labels.tolist() == [20, 10, 30, 20, 10]
     assert torch.equal(found[0], decode(tmp_path / "0-2.png").image)

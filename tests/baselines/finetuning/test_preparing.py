@@ -10,6 +10,7 @@ import torch
 
 from baselines.finetuning import loop
 from baselines.finetuning.config import TeacherPlan
+from baselines.pretraining import checkpoint
 from tests.baselines.finetuning.small import SMALL, Killed, assert_same_fit, rows
 from tests.baselines.finetuning.taught import EVERY, PLAN, Taught, Teaching
 
@@ -70,14 +71,31 @@ def test_a_state_is_saved_as_often_as_an_epoch_is_long(train, validation, tmp_pa
     assert (state["steps"], [row["step"] for row in state["curve"]]) == (5, [5])
 
 
-@pytest.mark.slow
-def test_each_rate_that_is_tried_has_its_teacher_and_the_best_ones_curve_is_kept(
-    train, validation, tmp_path, whole
-):
+def test_rates_that_are_tried_share_a_teacher(train, validation, tmp_path, whole):
     config = replace(SMALL, lr_search=(1e-9, 3e-3))
-    loop.fit(Taught(), config, train, validation, 0, tmp_path)
+    loop.fit(Taught(PLAN.steps), config, train, validation, 0, tmp_path)
     for name in ("teacher.csv", "curve.csv"):
         assert (tmp_path / name).read_bytes() == (whole.parent / name).read_bytes()
+    assert not (tmp_path / "state.pt").exists()
+    # As a fit with that rate alone: with a teacher that was trained for it.
+    alone, shared = (
+        checkpoint.read(path)[0] for path in (whole, tmp_path / "lr-0.003" / "fitted.safetensors")
+    )
+    assert all(torch.equal(tensor, shared[name]) for name, tensor in alone.items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_search_that_was_killed_trains_no_second_teacher(train, validation, tmp_path, dies):
+    """Killed while the teacher is trained, or in the first epoch after it."""
+    config = replace(SMALL, lr_search=(1e-3, 3e-3))
+    done = PLAN.steps if dies else 5 * EVERY
+    killed = Taught(PLAN.steps if dies else done + 1, dies=dies)
+    with pytest.raises(Killed):
+        loop.fit(killed, config, train, validation, 0, tmp_path / "killed")
+    again = Taught(PLAN.steps - done)
+    found = loop.fit(again, config, train, validation, 0, tmp_path / "killed")
+    assert_same_fit(loop.fit(Taught(), config, train, validation, 0, tmp_path / "whole"), found)
 
 
 def test_a_state_that_does_not_fit_is_one_clear_line(train, validation, tmp_path):
@@ -85,11 +103,14 @@ def test_a_state_that_does_not_fit_is_one_clear_line(train, validation, tmp_path
         loop.fit(Taught(EVERY), SMALL, train, validation, 0, tmp_path)
     path = tmp_path / "state.pt"
     state = torch.load(path, weights_only=True)
-    del state["prepared"]["bias"]
-    torch.save(state, path)
+    part = {name: each for name, each in state["prepared"].items() if name != "bias"}
+    torch.save({**state, "prepared": part}, path)
     with pytest.raises(ValueError, match=r"state\.pt: does not fit: .*begin again") as caught:
         loop.fit(Taught(), SMALL, train, validation, 0, tmp_path)
     assert "\n" not in str(caught.value)
+    torch.save({**state, "steps": PLAN.steps + 1}, path)
+    with pytest.raises(ValueError, match=r"state\.pt: does not fit: .*and not 0 to 25"):
+        loop.fit(Taught(), SMALL, train, validation, 0, tmp_path)
 
 
 def test_a_loss_that_is_not_finite_ends_it(train, validation, tmp_path, monkeypatch):

@@ -168,3 +168,12 @@ def test_a_fit_that_was_killed_ends_as_one_that_was_not(
 
 def tensors(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "fitted.safetensors")
+
+
+def test_text_of_a_number_is_that_number():
+    text = {"lr": "1e-4", "teacher_lr": "1e-3", "contrast_weight": "1e-1", "levels": ["4e0", 5]}
+    numbers = {"lr": 1e-4, "teacher_lr": 1e-3, "contrast_weight": 0.1, "levels": [4.0, 5]}
+    one, other = (load(preset="tiny", **o) for o in (text, numbers))
+    assert one.card == other.card
+    assert one.config == other.config
+    assert one.objective.config == other.objective.config

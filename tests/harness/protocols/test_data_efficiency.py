@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,13 +17,15 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from harness.evaluate import checked
 from harness.protocols import fraction_heads
 from harness.protocols.base import Inputs, Measure, Need, Skip
 from harness.protocols.data_efficiency import CURVE, DATA_EFFICIENCY, data_efficiency
-from harness.protocols.fractions import nested_fractions
+from harness.protocols.fraction_fits import fits_of
+from harness.protocols.fractions import labeled, nested_fractions
 from harness.protocols.heads import ALPHAS
 from harness.protocols.splits import shuffled
-from harness.sample import Dataset
+from harness.sample import Dataset, FileSource, Sample
 from harness.store import Output
 
 Rated = Callable[..., Dataset]
@@ -192,6 +196,18 @@ def test_a_number_does_not_depend_on_which_others_are_asked_for(rated: Rated, in
     assert alone == found(data_efficiency(0.25, 3).evaluate(given), "fraction=25%")
 
 
+def test_one_repeat_has_no_spread(rated: Rated, inputs: Make) -> None:
+    dataset = rated(40, 2)
+    rows = data_efficiency([0.25], 1).evaluate(inputs(dataset, {FEATURES: encode(dataset)}))
+    for row in map(checked, rows):
+        assert (row.value is None) == row.metric.endswith("_split_sd")
+        assert (row.ci_low, row.ci_high) == (None, None)
+        if row.value is None:
+            assert row.reason.startswith("one repeat")
+        else:
+            assert row.ci_method == "no interval: one repeat"
+
+
 def test_shares_that_come_to_the_same_contents_each_have_their_row(
     rated: Rated, inputs: Make
 ) -> None:
@@ -254,6 +270,37 @@ def test_fractions_are_nested_whole_and_apart_from_the_test_part(contents, repea
     assert shares == sorted(shares) == sorted(set(shares))
 
 
+@given(st.integers(2, 90), st.integers(1, 3), st.integers(0, 3), st.integers(0, 5))
+@settings(max_examples=60, deadline=None)
+def test_parts_of_larger_fractions_hold_those_of_smaller_ones(n, per_content, repeat, seed):
+    samples = [
+        Sample(f"{c}-{i}", FileSource(Path(f"{c}-{i}.png")), f"c{c}", label=float(c + i))
+        for c in range(n)
+        for i in range(per_content)
+    ]
+    dataset = Dataset("d", tuple(samples), label_kind="mos")
+    content = {s.id: s.content for s in samples}
+    rows, smaller = [s.id for s in labeled(dataset)], [set[str](), set[str]()]
+    fits = fits_of(dataset, CURVE, repeat + 1, seed)
+    seeds = {need.fit.seed for _, need in fits}
+    assert len(seeds) == (repeat + 1 if fits else 0)
+    last = [
+        (fraction, need.fit) for fraction, need in fits if need.fit.seed == fits[-1][1].fit.seed
+    ]
+    for fraction, fit in last:
+        parts = [set(fit.train), set(fit.validation)]
+        learned, held_out, tested = ({content[i] for i in part} for part in (*parts, fit.test))
+        assert not learned & held_out
+        assert not (learned | held_out) & tested
+        assert parts[0] | parts[1] == {rows[i] for i in fraction.train}
+        count = len(learned | held_out)
+        assert learned
+        assert len(held_out) == max(1, round(count / 8))
+        assert smaller[0] < parts[0] or not smaller[0]
+        assert smaller[1] <= parts[1]
+        smaller = parts
+
+
 def test_fits_of_fractions_against_scipy(rated: Rated, inputs: Make) -> None:
     dataset = rated(40, 3)
     protocol = data_efficiency([0.1, 0.5], 3)
@@ -269,7 +316,9 @@ def test_fits_of_fractions_against_scipy(rated: Rated, inputs: Make) -> None:
         order = shuffled(set(content.values()), 0, i // 2)
         learned = {content[name] for name in (*fit.train, *fit.validation)}
         assert learned == set(order[: round(share * 40)])
-        assert {content[n] for n in fit.validation} == set(order[: max(1, round(share * 40 / 8))])
+        held_out = {order[0]} if share == 0.1 else {order[0], order[11]}  # of 4, of 20
+        assert {content[n] for n in fit.validation} == held_out
+        assert fit.seed == int(hashlib.sha256(f"[0,{i // 2}]".encode()).hexdigest()[:8], 16)
         assert not {content[name] for name in fit.train} & {content[n] for n in fit.validation}
         fixed = [name for name in fit.test if content[name] in order[-8:]]
         assert len(fixed) == 24
