@@ -9,10 +9,10 @@ from typing import Any
 EMBEDDED = "demo"
 RULE = (
     "Yes, if the 95 % interval of the paired difference of SRCC is above 0; no, if it is below; "
-    "else undecided. For fine-tune the same contents are drawn, or left out, for both, and the "
-    "predictions are held fixed; for data efficiency it is a t interval over the repeats, which "
-    "have the same test part for both. What other photographs would add is in neither, and of "
-    "several intervals at 95 % one may miss by chance.\n"
+    "else undecided. The difference is the mean over folds (fine-tune) or repeats (data "
+    "efficiency) of that of two fits with the same training and test part; its interval is a t "
+    "interval over them. Folds share training images, and what other photographs would add is not "
+    "in it: it is rather too narrow. Of several intervals at 95 % one may miss by chance.\n"
 )
 
 
@@ -42,8 +42,8 @@ def what_was_run(facts: Mapping[str, Any]) -> str:
 def limits(facts: Mapping[str, Any]) -> str:
     """What these numbers cannot say."""
     told = [
-        "A model has one seed a fold or repeat: the spread of seeds alone is not told apart from "
-        "that of splits.",
+        "A fold or repeat is fitted once, with a seed of its own: how much of the spread of fits "
+        "is that of seeds, and how much that of splits, is not told apart.",
         "What the paper leaves open (weights of the losses, tokens, how the teacher is trained) is "
         "set as the options' defaults say; nothing was searched for here.",
     ]

@@ -1,9 +1,10 @@
-"""The two suites through the harness: what its protocols say, each fit, and paired differences."""
+"""The suites through the harness: what its protocols say, each fit, and paired differences."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,23 +12,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from baselines.finetuning.run import SECONDS
 from harness.cache import default_cache
-from harness.canonical import slug
+from harness.canonical import canonical_json, slug
 from harness.images import DecodePolicy
 from harness.jobs import Job, resolve
-from harness.model import Model
+from harness.model import Model, Unavailable
 from harness.protocols import metrics
 from harness.protocols.base import Inputs, Need
 from harness.protocols.data_efficiency import CURVE
 from harness.protocols.fraction_fits import fitted_runs
 from harness.protocols.intervals import repeats_interval
 from harness.records import Row
-from harness.reports.groups import parse_subset
+from harness.registry import BrokenPlugin, load_model
 from harness.runner import run_suite
 from harness.sample import Dataset
-from harness.stage import Computed, Settings, compute, fits_of, outputs_of
+from harness.settings import Settings
+from harness.stage import Computed, compute, fits_of, outputs_of
 from harness.store import Output
-from harness.suite import Suite
+from harness.suite import Named, Suite
 
 METRICS = ("srcc", "plcc")
 KEYS = ("study", "dataset", "model", "against", "subset", "fit", "metric")
@@ -62,45 +65,81 @@ def study(suite: Suite, out: Path, cache: Path | None, workers: int | None, devi
     jobs, _ = resolve(suite, {}, device)
     able = [job for job in jobs if isinstance(job.needs, tuple)]
     computed = compute(able, settings)  # all of it is there
-    rows, curves = list(_told(done, kind)), []
+    names = labels((row.model, json.loads(row.options)) for row in done)
+    rows, curves = list(_told(done, kind, names)), []
     for job in able:
-        about = {"study": kind, "dataset": job.dataset_label, "model": label_of(job)}
+        about = {"study": kind, "dataset": job.dataset_label, "model": names[job.model_slug]}
         outputs = outputs_of(job, settings, computed)
         rows += [{**about, **row} for row in _each_fit(job, outputs, suite)]
         curves += [{**about, **row} for row in _curves(job, computed, settings)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    if kind == "data-efficiency":
-        table = pd.concat([table, pd.DataFrame(_paired(table), columns=list(COLUMNS))])
+    table = pd.concat([table, pd.DataFrame(_paired(table, kind), columns=list(COLUMNS))])
     table[list(KEYS)] = table[list(KEYS)].astype(object).fillna("")
     return Study(table, pd.DataFrame(curves))
 
 
-def label(name: str, options: Mapping[str, Any]) -> str:
-    """What tells the models of a study apart."""
-    return f"{name}, {options['partition']}" if "partition" in options else name
+def labels(models: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
+    """What tells the models (name, options) of a study apart, by their slugs.
+
+    It is the name with the options in which variants of that name differ, and the partition.
+    """
+    variants: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+    for name, options in models:
+        variants[name][slug(name, dict(options))] = options
+    found = {}
+    for name, each in variants.items():
+        known = sorted({option for options in each.values() for option in options})
+        told = [
+            o for o in known if o == "partition" or len({_text(v, o) for v in each.values()}) > 1
+        ]
+        for where, options in each.items():
+            texts = (f"{o}={_text(options, o)}" for o in told if o in options)
+            found[where] = ", ".join([name, *texts])
+    return found
 
 
-def label_of(job: Job) -> str:
-    return label(job.model_label, job.options)
+def require_told_apart(suites: Iterable[Suite]) -> None:
+    """Raise ValueError, in one line, where results of two models would be laid over each other."""
+    seen: dict[tuple[str, str, str], str] = {}
+    for suite in suites:
+        models = [_as_loaded(named) for named in suite.models]
+        names = labels(models)
+        for name, options in models:
+            label = names[slug(name, dict(options))]
+            for dataset in suite.datasets:
+                place = suite.protocols[0].name, dataset.name, label
+                if place in seen:
+                    raise ValueError(
+                        f"{label} is measured twice by {place[0]} on {place[1]} (in {seen[place]} "
+                        f"and {suite.name}): leave one out, or give it a --report of its own"
+                    )
+                seen[place] = suite.name
 
 
-def _told(rows: tuple[Row, ...], kind: str) -> Iterator[dict[str, Any]]:
-    """The protocol's own rows, and the paired differences of ``significance``."""
-    names = {}
-    for row in rows:
-        options = json.loads(row.options)
-        names[slug(row.model, options)] = names[row.model] = label(row.model, options)
-    for row in rows:
-        versus = parse_subset(row.subset).get("versus", "")
-        if row.protocol != kind and row.metric not in [f"{m}_difference" for m in METRICS]:
-            continue
+def _as_loaded(named: Named) -> tuple[str, Mapping[str, Any]]:
+    """Name and options as records have them: of one that cannot be loaded, as they are asked."""
+    try:
+        card = load_model(named.name, **named.options).card
+    except (Unavailable, BrokenPlugin, ValueError):  # the run says why
+        return named.name, named.options
+    return card.name, card.options or {}
+
+
+def _text(options: Mapping[str, Any], option: str) -> str:
+    value = options.get(option)
+    return value if isinstance(value, str) else canonical_json(value)
+
+
+def _told(rows: tuple[Row, ...], kind: str, names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """The protocol's own rows."""
+    for row in (row for row in rows if row.protocol == kind):
         yield {
             "study": kind,
             "dataset": row.dataset,
-            "model": label(row.model, json.loads(row.options)),
-            "against": names[versus] if versus else "",
-            "subset": "all" if versus else row.subset,
-            "metric": row.metric.removesuffix("_difference"),
+            "model": names[slug(row.model, json.loads(row.options))],
+            "against": "",
+            "subset": row.subset,
+            "metric": row.metric,
             "value": row.value,
             "low": row.ci_low,
             "high": row.ci_high,
@@ -146,11 +185,23 @@ def _agreement(
 def _curves(job: Job, computed: Computed, settings: Settings) -> Iterator[dict[str, Any]]:
     for i, fit in enumerate(fits_of(job, settings, computed)):
         sizes = {"fit": i + 1, "train": fit["train"], "validation": fit["validation"]}
-        yield from ({**sizes, **row} for row in fit["curve"])
+        taken = seconds(settings.fits / job.model_slug / fit["key"][:20] / SECONDS)
+        for row in fit["curve"]:
+            yield {**sizes, **row, "seconds": taken.get(int(row["epoch"]))}
 
 
-def _paired(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Means over repeats of each model's difference from the control, with their t intervals."""
+def seconds(path: Path) -> dict[int, float]:
+    """By epoch, what its training took; the last time of one that was done again after a kill."""
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    return {int(epoch): float(taken) for epoch, taken in map(str.split, lines)}
+
+
+def _paired(rows: pd.DataFrame, kind: str) -> Iterator[dict[str, Any]]:
+    """Means over fits of each model's difference from the control, with their t intervals.
+
+    Fits of one fold or repeat are compared with each other: predictions of several fits do not
+    stand on one scale, and a correlation over all of them is also one of their offsets.
+    """
     each = rows[rows["fit"].notna()].astype({"value": float})
     for (dataset, subset, metric), here in each.groupby(["dataset", "subset", "metric"]):
         wide = here.pivot(index="fit", columns="model", values="value")
@@ -161,7 +212,7 @@ def _paired(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
                     continue
                 interval = repeats_interval(values.tolist(), (-2, 2))
                 yield {
-                    **{"study": "data-efficiency", "dataset": dataset, "subset": subset},
+                    **{"study": kind, "dataset": dataset, "subset": subset},
                     **{"model": model, "against": control, "metric": metric},
                     **{"value": values.mean(), "low": interval.low, "high": interval.high},
                     **{"interval": f"{interval.method}, paired", "n": len(values)},

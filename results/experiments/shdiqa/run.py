@@ -32,6 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     suites = [read_suite(path) for path in given.suites]
     for suite in suites:
         require_known(suite)  # first: hours later is too late to refuse
+    measure.require_told_apart(suites)
     found = []
     for suite in suites:
         out = given.out / suite.name
