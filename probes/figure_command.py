@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from harness.reports.style import Picture
     from harness.sample import Dataset
-    from harness.stage import Settings
+    from harness.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -181,7 +181,7 @@ def _settings(workers: int | None, device: str, cache: Path | None) -> Iterator[
     from harness.file_hashes import remembering
     from harness.images import DecodePolicy
     from harness.runner import cores
-    from harness.stage import Settings
+    from harness.settings import Settings
 
     folder = cache or default_cache()
     with remembering(folder):

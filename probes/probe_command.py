@@ -100,6 +100,25 @@ def show(
     typer.echo(f"{out}")
 
 
+@app.command()
+def gallery(
+    out: Annotated[Path, typer.Option(help="Folder for pictures and index.")] = Path(
+        "results/probes"
+    ),
+    name: Name = "probes-default",
+    per: Annotated[int, typer.Option(min=1, help="Ladders of each type and kind.")] = 1,
+    root: Root = None,
+    budget: Budget = None,
+    seed: Seed = None,
+    workers: Workers = None,
+) -> None:
+    """Write small pictures of a part of a probe set, with their masks, for the site to show."""
+    from .gallery_files import write_gallery
+
+    written = write_gallery(_load(name, root, _given(budget=budget, seed=seed)), out, per, workers)
+    typer.echo(f"{out}  {written / 1e6:.1f} MB")
+
+
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 

@@ -115,7 +115,8 @@ def compute_scores() -> tuple[dict[str, tuple[float, ...]], str]:
     from harness.images import DecodePolicy
     from harness.registry import load_model
     from harness.runner import cores
-    from harness.stage import Settings, compute_tasks
+    from harness.settings import Settings
+    from harness.stage import compute_tasks
     from harness.store import Store
 
     from .demo import unlabeled_full

@@ -127,6 +127,13 @@ def plain(samples: Iterable[Sample]) -> list[Sample]:
     return [s for s in _singles(samples) if s.fact("visible") != "no"]
 
 
+def unit_ids(samples: Iterable[Sample]) -> list[str]:
+    """The images over whose scores the SD is taken, a response's unit: pristine and full-frame."""
+    probes = _singles(samples)
+    full = {p.id for p in probes if _area(p) == 1}
+    return sorted(full | {str(p.reference) for p in probes})
+
+
 def _singles(samples: Iterable[Sample]) -> list[Sample]:
     """``plain`` with what cannot be seen."""
     return [
@@ -151,8 +158,7 @@ def _responses(probes: Iterable[Sample], scores: Output) -> tuple[Output, float,
             failures[probe.id] = f"its reference {reference}: {reason}"
         else:
             values[probe.id] = score[reference] - score[probe.id]
-    full = {p.id for p in probes if _area(p) == 1} | {str(p.reference) for p in probes}
-    known = np.array([score[name] for name in sorted(full) if name in score])
+    known = np.array([score[name] for name in unit_ids(probes) if name in score])
     if len(known) < 2 or not varies(known):
         why = None if not values else "scores do not vary"
         return Output(tuple(values), np.zeros(len(values)), failures), 1.0, why

@@ -12,7 +12,7 @@ from harness.canonical import slug
 from harness.images import Decoded
 from harness.reports.style import MUTED, Picture, finish, short, style
 from harness.sample import Dataset, Sample
-from harness.stage import Settings
+from harness.settings import Settings
 
 from .maps import gallery, map_of, quantity
 from .outputs import Answer

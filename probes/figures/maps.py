@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.reducers import Reducer
 from harness.sample import Dataset, Sample
-from harness.stage import Settings
+from harness.settings import Settings
 
 from .outputs import Answer, answers
 

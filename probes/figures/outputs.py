@@ -13,7 +13,8 @@ from harness.model import PAIR_OPERATIONS, Model, Unavailable
 from harness.registry import load_model
 from harness.reports.labels import called
 from harness.sample import Dataset
-from harness.stage import Settings, compute_tasks
+from harness.settings import Settings
+from harness.stage import compute_tasks
 from harness.store import Output, Store
 
 _DECIBELS = frozenset({"pyiqa:psnr", "pyiqa:psnry"})

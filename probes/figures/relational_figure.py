@@ -11,7 +11,7 @@ from harness.canonical import slug
 from harness.model import ModelCard
 from harness.reports.style import COLORS, MUTED, PAPER, Picture, finish, short, style
 from harness.sample import Dataset, Sample
-from harness.stage import Settings
+from harness.settings import Settings
 
 from .map_figure import frame, pixels
 from .maps import SIDE

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.sample import Damage, Dataset, Layered, Pair, Sample
-from harness.stage import Settings
+from harness.settings import Settings
 
 from ..measures.distortion import target
 from ..relational_maps import Claims, claims

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.images import Decoded, DecodePolicy
 from harness.reducers import REDUCERS
 from harness.sample import Dataset
-from harness.stage import Settings
+from harness.settings import Settings
 from probes import sliding
 from probes.demo import demo_probes
 from probes.figures import outputs

@@ -11,7 +11,7 @@ from harness.images import DecodePolicy
 from harness.model import Unavailable
 from harness.runner import run
 from harness.sample import Dataset
-from harness.stage import Settings
+from harness.settings import Settings
 from probes.figures import outputs
 from probes.figures.outputs import answers
 from tests.conftest import Difference, Sharpness

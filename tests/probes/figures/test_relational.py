@@ -22,7 +22,7 @@ from harness.images import Decoded, DecodePolicy
 from harness.model import TrainedOn
 from harness.reducers import REDUCERS
 from harness.sample import Dataset, Sample
-from harness.stage import Settings
+from harness.settings import Settings
 from probes.degradations import BANK
 from probes.figures import outputs
 from probes.figures.maps import GRID, SIDE
