@@ -54,7 +54,7 @@ def gate_images(
     from .image_files import names_below
     from .images import DEFAULT_POLICY
     from .runner import cores
-    from .stage import Settings
+    from .settings import Settings
 
     chosen = list(dict.fromkeys(names(models)))
     if not chosen:

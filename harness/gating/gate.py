@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import count
 from .declared import Declaration, compares_models, declared, headlines
-from .pairs import Pair, Records, changed_packages, pairs, read
+from .pairs import Pair, Records, changed_code, changed_packages, pairs, read
 from .performance import QUESTION as PERFORMANCE
 from .performance import performance
 from .reproduction import QUESTION as REPRODUCTION
@@ -51,6 +51,11 @@ def _notes(old: Records, new: Records, found: list[Pair]) -> list[str]:
     notes = []
     if changed := changed_packages(old, new):
         notes.append(f"the runs were made with other versions: {', '.join(changed)}")
+    notes += [
+        f"warning: the code of {name} changed, its version did not: finished work of the old code "
+        'may have been reused; run with --cache "$(mktemp -d)"'
+        for name in changed_code(found, old, new)
+    ]
     met = {pair.new for pair in found}
     if more := sum(
         row not in met and not compares_models(row.protocol) for row in new.rows.values()

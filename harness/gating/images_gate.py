@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import count
 from ..reports.labels import called
-from ..stage import Settings
-from .images_effect import Differences, differences, effect, told
+from ..settings import Settings
+from .images_effect import Differences, differences, effect, needed, told
 from .images_pairs import REFERENCE, Partners
 from .images_sides import Sides, read_sides, refused_of
 from .images_worst import Damaged, in_words, worst_of
@@ -129,10 +129,20 @@ def _judged(found: Mapping[str, Differences], margin: float) -> list[Finding]:
     ]
     findings = judge(QUALITY, effects, [margin] * len(effects))
     return [
-        replace(finding, why=f"{finding.why}; {told(each, finding.effect)}")
+        replace(finding, why=_why(finding, each, margin))
         for finding, each in zip(findings, found.values(), strict=True)
-        if finding.effect is not None
     ]
+
+
+def _why(finding: Finding, found: Differences, margin: float) -> str:
+    """The reason with the numbers behind it; where it is open, how many pictures would do."""
+    assert finding.effect is not None
+    why = f"{finding.why}; {told(found, finding.effect)}"
+    n = needed(found, margin) if finding.verdict is Verdict.INCONCLUSIVE else None
+    if n is None or n <= len(found.names):
+        return why
+    enough = f"an estimate from the SD of the {len(found.names)} differences"
+    return f"{why}; a margin of {margin:g} SD needs about {n:,} pictures ({enough})"
 
 
 def _notes(sides: Sides, names: Sequence[str], found: Mapping[str, Differences]) -> list[str]:

@@ -16,7 +16,8 @@ from ..cells import Cell, make_cell
 from ..extract import Task
 from ..model import MAP_OPERATIONS, ModelCard, operations
 from ..sample import Dataset
-from ..stage import Settings, compute_tasks
+from ..settings import Settings
+from ..stage import compute_tasks
 from ..store import Output, Store
 from .images_pairs import Folder, Partners, dataset_of
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..stage import Settings
+from ..settings import Settings
 from .images_pairs import Folder, Partners, partners, read_folder
 from .images_scores import Measured, measure
 

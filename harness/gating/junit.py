@@ -14,8 +14,8 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 def junit(report: Report) -> bytes:
     """The report as XML: a suite for each question, nothing in it but what was found.
 
-    What fails is a ``failure``, what is not comparable an ``error``, what is not asked is
-    ``skipped``; a warning passes, with its text in ``system-out``.
+    What fails is a ``failure``, what is not comparable an ``error``, what is open or not asked
+    is ``skipped``; all else passes, with its text in ``system-out``.
     """
     root = ElementTree.Element("testsuites", name=_text(report.title))
     totals = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
@@ -42,10 +42,10 @@ def _case(suite: ElementTree.Element, finding: Finding, strict: bool) -> str | N
     case = ElementTree.SubElement(suite, "testcase", classname=_text(finding.question), name=name)
     message = _text(f"{finding.verdict}: {finding.why}" if finding.why else finding.verdict)
     told = _text("\n".join(details(finding)))
-    if finding.verdict is Verdict.CHANGED:
-        ElementTree.SubElement(case, "skipped", message=message)
-        return "skipped"
     if not finding.fails(strict):
+        if finding.verdict in (Verdict.CHANGED, Verdict.INCONCLUSIVE):
+            ElementTree.SubElement(case, "skipped", message=message).text = told
+            return "skipped"
         ElementTree.SubElement(case, "system-out").text = "\n".join(filter(None, (message, told)))
         return None
     unknown = code_of(finding.verdict, strict) == NOT_COMPARABLE

@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..records import Row, read_records, read_samples, read_scores
+from ..about import about_paths, read_about
+from ..records import Row, read_records
 from ..reports.labels import called
+from ..sample_files import read_samples, read_scores
 
 
 class Place(NamedTuple):
@@ -81,7 +83,7 @@ def read(folder: Path) -> Records:
         rows[at] = row
     if not rows:
         raise ValueError(f"{folder} holds no records: give a folder that iqa-eval run has written")
-    return Records(records, rows, _packages(records.parent / "run.json"))
+    return Records(records, rows, packages_of(records))
 
 
 def pairs(baseline: Records, candidate: Records) -> list[Pair]:
@@ -126,10 +128,9 @@ def not_alike(pair: Pair) -> str | None:
     old, new = pair.old, pair.new
     if new is None:
         return "the candidate has no such row"
-    for name, words in _ALIKE.items():
-        if getattr(old, name) != getattr(new, name):
-            told = f"{short(getattr(old, name))} → {short(getattr(new, name))}"
-            return f"not the same {words}: {told}"
+    if differs := unlike(old, new):
+        words, *ends = differs
+        return f"not the same {words}: {' → '.join(ends)}"
     if old.value is not None and new.value is None:
         return f"the candidate has no value: {new.reason}"
     for name, words in _COUNTS.items():
@@ -137,6 +138,15 @@ def not_alike(pair: Pair) -> str | None:
         if old.value is not None and before != after:
             why = f" ({new.reason})" if new.reason else ""
             return f"{words}: {before} → {after} samples{why}"
+    return None
+
+
+def unlike(one: Row, other: Row) -> tuple[str, str, str] | None:
+    """The first thing that two rows were not measured alike in, and what it was; or None."""
+    for name, words in _ALIKE.items():
+        ends = getattr(one, name), getattr(other, name)
+        if ends[0] != ends[1]:
+            return words, short(ends[0]), short(ends[1])
     return None
 
 
@@ -150,8 +160,28 @@ def changed_packages(baseline: Records, candidate: Records) -> list[str]:
     ]
 
 
-def _packages(header: Path) -> dict[str, str]:
-    """What the run's header says of versions; records may lie without one."""
+def changed_code(found: Iterable[Pair], baseline: Records, candidate: Records) -> list[str]:
+    """Models of one version on both sides whose cards, where they tell, name different code."""
+    alike = (p for p in found if p.new is not None and p.new.model_version == p.old.model_version)
+    cards = {(p.old.model, about_paths(p.old)[0], about_paths(p.new)[0]) for p in alike if p.new}
+    changed = set()
+    for model, *paths in cards:
+        files = [
+            side.folder / path for side, path in zip((baseline, candidate), paths, strict=True)
+        ]
+        if all(file.is_file() for file in files):
+            sources = {read_about(file).get("source") for file in files}
+            if len(sources - {None}) > 1:
+                changed.add(model)
+    return sorted(changed)
+
+
+def packages_of(records: Path) -> dict[str, str]:
+    """What the header of the run beside ``records`` says of versions; {} where there is none.
+
+    Raises ValueError, naming it, if it cannot be read.
+    """
+    header = records.parent / "run.json"
     if not header.is_file():
         return {}
     try:

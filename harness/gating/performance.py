@@ -23,6 +23,7 @@ from .pairs import Pair, Records, not_alike, subject_of
 from .verdict import Effect, Finding, Verdict, judge
 
 QUESTION = "Performance"
+NO_PICTURES = "a number of pairs or parts; only numbers of single pictures are tested"
 _EQUAL = 1e-9
 
 # Scores [M, n], labels [n], groups [n], counts [B, C] → replicates [M, B].
@@ -118,7 +119,7 @@ def replicates(
     scores hold: that is checked against the values of the rows. Higher must be better.
     """
     if old.n_scored != scores.shape[1]:
-        raise Unfit(f"its scores are of {scores.shape[1]} samples, the row is of {old.n_scored}")
+        raise Unfit(NO_PICTURES)
     names, groups = np.unique(samples["content"].to_numpy(str), return_inverse=True)
     labels = samples["label"].to_numpy(np.float64)
     each: Each

@@ -51,11 +51,12 @@ def _table(report: Report, question: str, found: Sequence[Finding], most: int) -
             # As names are, they are never left out of a narrow terminal.
             Column("baseline", ("baseline",), "name"),
             Column("candidate", ("candidate",), "name"),
-            Column("difference", ("difference", "low", "high"), "name"),
-            Column("p (Holm)", ("p_holm",), spare=True),
+            Column("difference", ("difference", "low", "high", "p_holm"), "name"),
         ]
     columns.append(Column("why", ("why",), "marks"))  # may be broken into lines, is never left out
     notes = []
+    if tested:
+        notes.append("p is two-sided, after Holm's correction over all that is tested.")
     if same := len(found) - len(telling):
         notes.append(f"{same} more: same.")
     if (hidden := len(telling) - most) > 0:
@@ -74,18 +75,14 @@ def _line(finding: Finding, tested: bool) -> Line:
 def _numbers(finding: Finding) -> list[Cell]:
     effect, p = finding.effect, finding.p_holm
     if effect is None:
-        return [Cell(NONE, (None,)), Cell(NONE, (None,)), Cell(NONE, (None,) * 3), _p_cell(None)]
+        return [Cell(NONE, (None,)), Cell(NONE, (None,)), Cell(NONE, (None,) * 4)]
+    ends = interval(effect.low, effect.high)
     return [
         Cell(number(effect.before), (effect.before,)),
         Cell(number(effect.after), (effect.after,)),
         Cell(
             ("+" if effect.value > 0 else "") + number(effect.value),
-            (effect.value, effect.low, effect.high),
-            interval(effect.low, effect.high),
+            (effect.value, effect.low, effect.high, p),
+            " ".join(filter(None, (ends, "" if p is None else f"p={p:.2g}"))),
         ),
-        _p_cell(p),
     ]
-
-
-def _p_cell(p: float | None) -> Cell:
-    return Cell(NONE if p is None else f"{p:.2g}", (p,))

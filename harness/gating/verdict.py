@@ -94,9 +94,13 @@ class Report:
 
     @property
     def outcome(self) -> str:
-        """The exit code in words."""
+        """The exit code in words, and what a gate that passed has left open."""
         if not self.findings:
             return "not comparable: there is nothing to compare"
+        still = [f for f in self.findings if f.verdict is Verdict.INCONCLUSIVE]
+        if self.code == FINE and still:
+            why = ": too little data to tell" if any(f.effect for f in still) else ""
+            return f"passed, {len(still)} open{why}; --strict fails on it"
         return {FINE: "passed", FAILED: "failed", NOT_COMPARABLE: "not comparable"}[self.code]
 
     def about(self, question: str) -> tuple[Finding, ...]:

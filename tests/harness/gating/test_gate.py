@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,6 +13,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from harness import run
+from harness.canonical import digest
 from harness.gate_command import gate as command
 from harness.gating import Declaration, Pattern, Verdict, gate
 from harness.model import Weights
@@ -47,7 +51,13 @@ def change(folder: Path, **fields: object) -> None:
     (path,) = (folder / "records").glob("*/*/*.json")
     content = json.loads(path.read_text())
     content["shared"] |= fields
-    path.write_text(json.dumps(content))
+    sign(path, content)
+
+
+def sign(path: Path, content: dict) -> None:
+    """Write ``content`` as a run would, so that its digest fits."""
+    own = digest({name: value for name, value in content.items() if name != "digest"})
+    path.write_text(json.dumps({**content, "digest": own}))
 
 
 # What is broken -----------------------------------------------------------------------------
@@ -133,7 +143,7 @@ def test_a_missing_record_is_not_comparable(copy, tmp_path):
         other := tmp_path / "other" / "records" / "else" / "drawn",
     )
     text = (other / "correlation.json").read_text().replace('"smoothness"', '"else"')
-    (other / "correlation.json").write_text(text)
+    sign(other / "correlation.json", json.loads(text))
     shutil.copytree(copy / "records" / "scores", tmp_path / "other" / "records" / "scores")
     report = gate(GOLDEN, tmp_path / "other")
     assert report.code == 2
@@ -157,6 +167,40 @@ def test_what_was_not_measured_alike_is_not_compared(copy, field, value, words):
     assert words in why(report, "Reproduction")
 
 
+def test_changed_code_of_one_version_is_told_though_finished_work_hides_it(tmp_path):
+    def judged(code: str, out: str, version: str = "1"):
+        """The records of ``code``, with the cache of all others."""
+        (tmp_path / "edge.py").write_text(
+            "from tests.harness.gating.small import Smoothness\n"
+            f"class Edge(Smoothness):\n    def score(self, images):\n        return {code}\n"
+        )
+        # No bytecode of the file as it was: both are written within a second.
+        spec = importlib.util.spec_from_file_location("edge", tmp_path / "edge.py")
+        module = importlib.util.module_from_spec(spec)
+        exec(compile((tmp_path / "edge.py").read_text(), tmp_path / "edge.py", "exec"),
+             vars(module))  # fmt: skip
+        sys.modules["edge"] = module
+        try:
+            run([module.Edge(version=version)], [dataset()], ["correlation"], workers=1,
+                out=tmp_path / out, cache=tmp_path / "cache", progress=False)  # fmt: skip
+        finally:
+            del sys.modules["edge"]
+        return tmp_path / out
+
+    old = judged("super().score(images)", "old")
+    again = judged("super().score(images)", "again")
+    stale = judged("-super().score(images)", "stale")
+    told = "warning: the code of smoothness changed, its version did not"
+    report = gate(old, stale)
+    assert report.code == 0  # the scores are those of the old code
+    (note,) = [note for note in report.notes if "code of" in note]
+    assert note.startswith(told)
+    assert '--cache "$(mktemp -d)"' in note
+    newer = judged("-super().score(images)", "newer", version="2")
+    for candidate in (again, newer):
+        assert not any("code of" in note for note in gate(old, candidate).notes)
+
+
 def test_scores_that_are_not_there_or_not_what_they_were_are_not_compared(copy):
     (path,) = (copy / "records" / "scores").iterdir()
     path.write_bytes(path.read_bytes()[:-1] + b"x")
@@ -173,6 +217,9 @@ def test_a_value_that_its_scores_do_not_give_is_seen(copy):
     (row,) = (row for row in content["rows"] if row["metric"] == "srcc")
     row["value"] += 0.1
     path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="was edited after it was written"):
+        gate(copy, GOLDEN)
+    sign(path, content)
     report = gate(copy, GOLDEN)
     assert report.code == 1
     assert "from the same scores" in why(report, "Reproduction")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from harness.gating.images_pairs import Folder, partners
 from harness.gating.images_worst import WORST
 from harness.images import DEFAULT_POLICY
 from harness.model import Unavailable
-from harness.stage import Settings
+from harness.settings import Settings
 from tests.conftest import Difference, Sharpness
 
 N = 24
@@ -134,6 +135,36 @@ def test_a_small_drop_within_the_margin_passes(baseline, tmp_path, settings):
         0,
         Verdict.NO_WORSE,
     )
+
+
+def test_where_it_is_open_the_pictures_that_a_margin_needs_are_told(baseline, tmp_path, settings):
+    def other(i: int) -> Image.Image:
+        return blurred(i) if i % 4 < 2 else picture(i + 3)
+
+    candidate, model = fill(tmp_path / "new", other), Sharpness()
+    open_ = gate_images(baseline, candidate, [model], settings, margin=0.001)
+    found = about(open_, QUALITY, "sharpness")
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert open_.report.outcome.startswith("passed, 1 open: too little data to tell")
+    (n,) = re.findall(r"a margin of 0.001 SD needs about ([\d,]+) pictures", found.why)
+    # With as many pictures as that, four of five tests would find a drop of the margin.
+    sd = _changes(model, baseline, candidate).std(ddof=1)
+    power = stats.norm.cdf(0.001 * np.sqrt(int(n.replace(",", ""))) / sd - stats.norm.ppf(0.975))
+    assert power == pytest.approx(0.8, abs=0.01)
+    sure = gate_images(baseline, candidate, [model], settings, margin=10)
+    assert "needs about" not in about(sure, QUALITY, "sharpness").why
+
+
+def _changes(model: Sharpness, baseline: Path, candidate: Path) -> np.ndarray:
+    names = sorted(path.relative_to(baseline) for path in baseline.rglob("*.png"))
+    before, after = (
+        np.array([
+            float(model.score([torch.from_numpy(np.array(Image.open(side / n))).permute(2, 0, 1)]))
+            for n in names
+        ])
+        for side in (baseline, candidate)
+    )  # fmt: skip
+    return (after - before) / before.std(ddof=1)
 
 
 def test_what_cannot_be_compared_is_a_row_with_a_reason(baseline, tmp_path, settings):

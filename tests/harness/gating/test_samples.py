@@ -9,7 +9,8 @@ import pytest
 
 from harness import run
 from harness.gating import gate
-from harness.records import read_records, read_samples
+from harness.records import read_records
+from harness.sample_files import read_samples
 from tests.conftest import Sharpness, card
 from tests.harness.gating.small import dataset
 

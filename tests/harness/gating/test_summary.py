@@ -8,6 +8,7 @@ import pytest
 
 from harness.gating import Effect, Finding, Report, Verdict, junit, markdown_summary, tables
 from harness.gating.summary import SHOWN
+from harness.reports.console import PIPED, table_text
 
 NASTY = '<script>alert("x")</script> | `a` ]]> &amp; \x00\x1b\ud800 €'
 DROP = Effect(0.9, 0.8, -0.1, -0.2, -0.05, "a bootstrap", 0.01)
@@ -27,7 +28,7 @@ def finding(verdict: Verdict, name: str = "m", question: str = "First", **more) 
         (Verdict.REGRESSED, False, "failure"),
         (Verdict.DIFFERS, False, "failure"),
         (Verdict.NOT_COMPARABLE, False, "error"),
-        (Verdict.INCONCLUSIVE, False, "system-out"),
+        (Verdict.INCONCLUSIVE, False, "skipped"),
         (Verdict.INCONCLUSIVE, True, "failure"),
         (Verdict.CHANGED, False, "skipped"),
         (Verdict.BETTER, True, "system-out"),
@@ -77,7 +78,7 @@ def test_the_summary_says_the_outcome_first_and_why():
     text = markdown_summary(report(found, *same, notes=("torch 1 → 2",)))
     assert text.startswith("# ❌ a gate: failed\n")
     assert "1 regressed, 3 same" in text
-    assert "| −0.100 \\[−.200, −.050\\] |" in text
+    assert "| −0.100 \\[−.200, −.050\\] p=0.02 |" in text
     assert "3 more: same" in text
     assert "- torch 1 → 2" in text
     assert "**Second**: nothing asked" in text
@@ -89,6 +90,31 @@ def test_a_table_is_of_a_bounded_length_and_starts_with_the_gravest():
     assert len(table.lines) == SHOWN
     assert table.lines[0][0].text == "z"
     assert any("21 more" in note for note in table.notes)
+
+
+def test_what_a_gate_that_passed_left_open_is_said_where_its_outcome_is():
+    still = finding(Verdict.INCONCLUSIVE, "m", effect=DROP)
+    same = finding(Verdict.SAME, "n")
+    assert report(still, same).outcome == (
+        "passed, 1 open: too little data to tell; --strict fails on it"
+    )
+    lone = finding(Verdict.INCONCLUSIVE, "k")  # of one side alone: data would not help
+    assert report(lone, same).outcome == "passed, 1 open; --strict fails on it"
+    assert report(still, lone).outcome.startswith("passed, 2 open: ")
+    assert report(still, strict=True).outcome == "failed"
+    assert report(still, finding(Verdict.REGRESSED)).outcome == "failed"
+    assert report(same).outcome == "passed"
+
+
+def test_p_after_holm_is_never_left_out_for_width():
+    subject = "slide-iqa", "demo", "linear-probe", "srcc, leave-one-content-out"
+    long = Finding("First", subject, Verdict.REGRESSED, "worse " * 30, DROP, 0.0123)
+    names = "model", "dataset", "protocol", "row"
+    (table,) = tables(Report("a gate", names, ("First",), (long,)))
+    text = table_text(table, PIPED)
+    for word in ("slide-iqa", "leave-one-content-out", "regressed", "−0.100", "p=0.012"):
+        assert word in text
+    assert "left out" not in text
 
 
 def test_nothing_to_compare_is_said():
