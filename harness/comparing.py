@@ -10,7 +10,7 @@ from . import records
 from .errors import one_line
 from .evaluate import Context, Evaluated, checked, nothing, row
 from .executors.threads import one_thread
-from .jobs import Job
+from .job import Job
 from .protocols.base import Comparison, Entrant, Measure, Protocol
 from .sample import Dataset
 from .suite import Named

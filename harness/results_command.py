@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from .errors import printable
+
 if TYPE_CHECKING:
     import pandas as pd
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Keep records for good: add, validate, merge and query them.",
+    help="Keep records for good: add, validate, merge; query, compare and explain them.",
 )
 
 KEPT = Path("results/records")
 SHOWN = ("model", "dataset", "protocol", "split", "subset", "metric", "value", "ci_low", "ci_high")
 
 Kept = Annotated[Path, typer.Option("--records", help="Folder of the records that are kept.")]
+Form = Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="How to print.")]
 
 
 @app.command()
@@ -44,7 +47,7 @@ def add(
     for change in changes:
         if change.what != "equal":
             why = f": {change.why}" if change.why else ""
-            typer.echo(f"{change.what:<8}  {_plain(change.place)}{_plain(why)}")
+            typer.echo(f"{change.what:<8}  {printable(change.place)}{printable(why)}")
     found = [change.what for change in changes]
     counts = [f"{found.count(what)} {what}" for what in ("new", "equal", "replaced", "refused")]
     typer.echo(", ".join(counts))
@@ -69,7 +72,7 @@ def validate(
     faults = check(folder)
     for fault in faults:
         typer.echo(
-            f"{'note ' if fault.remark else 'WRONG'} {_plain(f'{fault.place}: {fault.text}')}"
+            f"{'note ' if fault.remark else 'WRONG'} {printable(f'{fault.place}: {fault.text}')}"
         )
     n = sum(1 for _ in places(folder))
     bad = len({fault.place for fault in faults if not fault.remark})
@@ -88,7 +91,7 @@ def merge(
 
     merged = join(sources, out)
     for each in merged.conflicts:
-        typer.echo(f"conflict  {_plain(f'{each.place}: {each.one} → {each.other}: {each.why}')}")
+        typer.echo(f"conflict  {printable(f'{each.place}: {each.one} → {each.other}: {each.why}')}")
     if merged.conflicts:
         typer.echo(
             f"{count(len(merged.conflicts), 'conflict')}, nothing was written to {out}; to take "
@@ -111,9 +114,7 @@ def query(
     columns: Annotated[
         list[str] | None, typer.Option(help="Fields to show; repeat, or A,B; all: every field.")
     ] = None,
-    form: Annotated[
-        Literal["table", "csv", "json"], typer.Option("--format", help="How to print.")
-    ] = "table",
+    form: Form = "table",
 ) -> None:
     """Print the rows for which every condition holds; of several on one field, any."""
     from .cli_options import names
@@ -129,6 +130,61 @@ def query(
     if asked != ["all"]:
         rows = rows[[known_field(name, known) for name in asked]]
     typer.echo(_FORMS[form](rows), nl=False)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A model, by name, label or slug.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The model to compare it with.")],
+    records: Kept = KEPT,
+    datasets: Annotated[
+        list[str] | None, typer.Option("--dataset", help="Only these; repeat, or A,B.")
+    ] = None,
+    protocols: Annotated[
+        list[str] | None, typer.Option("--protocol", help="Only these; repeat, or A,B.")
+    ] = None,
+    form: Form = "table",
+) -> None:
+    """Is A better than B, and how sure? The paired difference wherever both were measured."""
+    from .cli_options import names
+    from .collection.folders import records_folder
+    from .results_compare import compared, facts, remarks, shown
+    from .site.board import read_board
+
+    board = read_board(records_folder(records))
+    found = compared(board, a, b, names(datasets), names(protocols))
+    if form != "table":
+        typer.echo(_FORMS[form](facts(found)), nl=False)
+        return
+    typer.echo(printable(found.summary))
+    typer.echo(printable(f"A: {found.a.label}"))
+    typer.echo(printable(f"B: {found.b.label}"))
+    if found.lines:
+        typer.echo(_table(shown(found)))
+    for remark in remarks(found):
+        typer.echo(printable(remark))
+
+
+@app.command()
+def explain(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="By name, label or slug.")],
+    dataset: Annotated[
+        str | None, typer.Argument(metavar="[DATASET]", help="Only the numbers on this one.")
+    ] = None,
+    paper: Annotated[
+        str | None, typer.Option(help="A published table, e.g. arniqa-table1, or a .yaml file.")
+    ] = None,
+    records: Kept = KEPT,
+) -> None:
+    """Why is a number not the paper's? What is in print, what was measured, and how they differ."""
+    from .collection.folders import records_folder
+    from .gating.pairs import packages_of
+    from .results_explain import explained
+    from .site.board import read_board
+
+    folder = records_folder(records)
+    for line in explained(read_board(folder), model, dataset, paper, packages_of(folder)):
+        typer.echo(printable(line))
 
 
 def _table(rows: pd.DataFrame) -> str:
@@ -163,9 +219,4 @@ _FORMS = {"table": _table, "csv": _csv, "json": _json}
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return "–" if value != value else f"{value:.4f}"
-    return "–" if value is None else _plain(str(value))
-
-
-def _plain(text: str) -> str:
-    """``text`` without what would steer a terminal: names come from others."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+    return "–" if value is None else printable(str(value))

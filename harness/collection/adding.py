@@ -39,10 +39,12 @@ def add(source: Path, target: Path, *, replace: bool = False, labels: bool = Fal
     left: set[tuple[str, str]] = set()
     for record, change in zip(found, changes, strict=True):
         if change.what != "new":
-            old = folders.files_of(load_record(target / change.place))
+            old = folders.files_of(load_record(target / change.place, edited=replace))
             if change.what == "equal" and old != folders.files_of(record):
                 continue  # files of its own that hold the same
             left |= old
+        for name, data in folders.about_files(record, origin):
+            folders.write(target / name, data)
         folders.copy_record(record, origin, target, kinds)
     folders.sweep(target, left)
     return changes
@@ -52,7 +54,7 @@ def _change(new: Record, origin: Path, target: Path, replace: bool) -> Change:
     place = new.path
     if not (target / place).exists():
         return Change(place, "new")
-    old = load_record(target / place)
+    old = load_record(target / place, edited=replace)  # to replace it mends it
     if same(old, new):
         return Change(place, "equal")
     before, after = by_content(old, target), by_content(new, origin)

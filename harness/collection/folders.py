@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..about import about_paths
 from ..atomic import write_atomic
 from ..records import Record, load_record, record_bytes
 
@@ -19,8 +20,10 @@ def records_folder(folder: Path) -> Path:
     """
     found = folder / "records" if (folder / "records").is_dir() else folder
     if next(places(found), None) is None:
-        why = "has no records" if folder.is_dir() else "is no folder"
-        raise ValueError(f"{folder} {why}: name a folder that iqa-eval run has written")
+        why = "has no records" if folder.is_dir() else "is no folder here"
+        raise ValueError(
+            f"{folder} {why}: name a folder that iqa-eval run has written, or one of records"
+        )
     return found
 
 
@@ -48,9 +51,19 @@ def copy_record(record: Record, source: Path, target: Path, kinds: Iterable[str]
     for kind, name in sorted(files_of(record)):
         old, new = file_path(source, kind, name), file_path(target, kind, name)
         if kind in kinds and not new.exists() and (kind == "scores" or old.exists()):
-            new.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(new, old.read_bytes())
-    path, data = target / record.path, record_bytes(record)
+            write(new, old.read_bytes())
+    write(target / record.path, record_bytes(record))
+
+
+def about_files(record: Record, source: Path) -> Iterator[tuple[str, bytes]]:
+    """Path and bytes of what is told of the model and the dataset of ``record``, where it is."""
+    for name in sorted({name for row in record.rows for name in about_paths(row)}):
+        if (source / name).is_file():
+            yield name, (source / name).read_bytes()
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write what is not there in the same bytes."""
     if not path.exists() or path.read_bytes() != data:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, data)
@@ -59,6 +72,6 @@ def copy_record(record: Record, source: Path, target: Path, kinds: Iterable[str]
 def sweep(folder: Path, suspects: set[tuple[str, str]]) -> None:
     """Remove those of ``suspects`` that no record of ``folder`` names any more."""
     if suspects:
-        named = (files_of(load_record(folder / place)) for place in places(folder))
+        named = (files_of(load_record(folder / place, edited=True)) for place in places(folder))
         for kind, name in suspects.difference(*named):
             file_path(folder, kind, name).unlink(missing_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,4 +63,25 @@ def merge(sources: Sequence[Path], out: Path) -> Merged:
         for origin, record in chosen.values():
             if origin != out:
                 folders.copy_record(record, origin, out)
+        for name, data in _about(origins).items():
+            folders.write(out / name, data)
     return Merged(len(chosen), tuple(conflicts))
+
+
+def _about(origins: Sequence[Path]) -> dict[str, bytes]:
+    """What is told of models and datasets: of several tellings that of the newest version.
+
+    Which one that is does not depend on the order of ``origins``.
+    """
+    found: dict[str, bytes] = {}
+    for origin in origins:
+        for place in folders.places(origin):
+            for name, data in folders.about_files(load_record(origin / place), origin):
+                found[name] = max(found.get(name, data), data, key=_newest)
+    return found
+
+
+def _newest(data: bytes) -> tuple[list[tuple[int, str]], bytes]:
+    version = str(json.loads(data).get("version", ""))
+    parts = re.findall(r"\d+|\D+", version)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], data

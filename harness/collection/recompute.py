@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ..protocols import metrics
-from ..records import Row, read_samples, read_scores
+from ..records import Row
+from ..sample_files import read_samples, read_scores
 from .folders import file_path
 
 # Protocols whose rows of all samples come from the very scores that they name.

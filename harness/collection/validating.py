@@ -12,14 +12,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..canonical import canonical_json, digest, slug
+from ..canonical import canonical_json, slug
 from ..errors import count, message
-from ..records import Record, Row, load_record, record_bytes, record_path, text_of
+from ..records import Record, Row, fits_digest, load_record, record_bytes, record_path, text_of
 from ..upgrade import SCHEMA
 from .difference import said
 from .folders import file_path, files_of, places
 from .ranges import range_of
 from .recompute import wrong_values
+from .telling import wrong_tellings
 
 _SLACK = 1e-9  # what rounding may put a value beyond the end of its range or interval
 
@@ -40,7 +41,7 @@ def validate(folder: Path) -> list[Fault]:
     checked: dict[tuple[str, str], str | None] = {}
     for place in places(folder):
         try:
-            record = load_record(folder / place)
+            record = load_record(folder / place, edited=True)
         except ValueError as error:
             faults.append(Fault(place, message(error).removeprefix(f"{folder / place} ")))
             continue
@@ -61,7 +62,7 @@ def validate(folder: Path) -> list[Fault]:
             if (kind, path.stem) not in named:
                 place = path.relative_to(folder).as_posix()
                 faults.append(Fault(place, "no record names it", remark=True))
-    return faults
+    return faults + [Fault(place, text) for place, text in wrong_tellings(folder)]
 
 
 def require_valid(folder: Path) -> None:
@@ -75,13 +76,10 @@ def _form(path: Path, record: Record) -> Iterator[str]:
     """Whether the file is the one text of what it says, and was not edited."""
     raw = json.loads(path.read_text("utf-8"))
     try:
-        if raw["schema"] == SCHEMA:
-            if raw.get("digest") != digest({k: v for k, v in raw.items() if k != "digest"}):
-                yield "it was edited after it was written: its digest does not fit what it says"
-                return
-            text = record_bytes(record)
-        else:
-            text = text_of(raw)
+        if not fits_digest(raw):
+            yield "it was edited after it was written: its digest does not fit what it says"
+            return
+        text = record_bytes(record) if raw["schema"] == SCHEMA else text_of(raw)
     except ValueError as error:
         yield f"a number in it is not finite: {message(error)}"
         return

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from harness.protocols.base import EVERY_OTHER, Comparison, Entrant, Inputs, Measure, Need, Protocol
-from harness.records import read_records, read_scores
+from harness.records import read_records
 from harness.runner import run_suite
 from harness.sample import Dataset
+from harness.sample_files import read_scores
 from harness.suite import make_suite
 from tests.conftest import Sharpness
 from tests.harness.conftest import rows_of

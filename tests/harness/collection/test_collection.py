@@ -21,10 +21,9 @@ from harness.records import (
     read_records,
     record_bytes,
     write_record,
-    write_samples,
-    write_scores,
 )
 from harness.sample import FileSource, Sample
+from harness.sample_files import write_samples, write_scores
 
 OLD = Path(__file__).parent / "old"
 
@@ -175,7 +174,7 @@ def test_labels_are_copied_only_where_that_is_asked_for(tmp_path):
 def test_a_folder_without_records_is_refused(tmp_path, made):
     if made:
         (tmp_path / "run").mkdir()
-    with pytest.raises(ValueError, match=r"run (has no records|is no folder): name a folder"):
+    with pytest.raises(ValueError, match=r"run (has no records|is no folder here): name a folder"):
         add(tmp_path / "run", tmp_path / "kept")
 
 
