@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-all lint bench leaderboard clean
 
 demo: $(INSTALLED)
 	$(BIN)/iqa-eval demo
@@ -18,9 +18,13 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/iqa-eval leaderboard --check
 
 bench: $(INSTALLED)
 	for script in benchmarks/*.py; do $(BIN)/python -P $$script || exit 1; done
+
+leaderboard: $(INSTALLED)
+	$(BIN)/iqa-eval leaderboard
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from .cli_options import names, options, options_of, require_known
-from .errors import message
+from .errors import message, printable
 from .registry import BrokenPlugin, entries
 
 _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
@@ -208,7 +208,7 @@ def report(
 
 
 def _fail(reason: str) -> NoReturn:
-    typer.echo(f"iqa-eval: {reason}", err=True)
+    typer.echo(f"iqa-eval: {printable(reason)}", err=True)
     raise SystemExit(2)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
@@ -141,6 +142,8 @@ def _card(card: ModelCard) -> str | None:
     if card.mode not in ("NR", "FR", "PAIR"):
         return f"mode is {card.mode!r}; it must be NR, FR or PAIR"
     canonical_json(dict(card.options or {}))
+    if wrong := [kind for kind, sds in card.tolerance.items() if not 0 <= sds < math.inf]:
+        return f"tolerance on {wrong[0]} is {card.tolerance[wrong[0]]}; give SDs of the scores, ≥ 0"
     return _channel_types(card)
 
 

@@ -6,7 +6,10 @@ import difflib
 import re
 from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 # An absolute path, but no address and no fraction.
 _PATH = re.compile(r"(?<![\w.:/])/(?:[^\s/:;,()'\"]+/)+([^\s/:;,()'\"]+)")
@@ -22,6 +25,19 @@ def message(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     return " ".join(text.split())
+
+
+def printable(text: str) -> str:
+    """``text`` without what would steer a terminal: names and reasons come from others."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def first_fault(error: ValidationError) -> str:
+    """Where the first fault is, and what is wrong there, in one line."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    told = " ".join(first["msg"].split()).removeprefix("Value error, ")
+    return f"{place}: {told}" if place else told
 
 
 def one_line(error: BaseException) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import records
+from . import records, sample_files
 from .canonical import canonical_json
 from .contamination import contamination
 from .errors import one_line, without_folders
 from .executors.threads import one_thread
-from .jobs import Job, Refused
+from .job import Job, Refused
 from .model import Model
 from .protocols.base import Inputs, Measure, Need, Protocol, Skip
 from .sample import Dataset
@@ -45,7 +46,7 @@ class Context:
             return None, None
         if id(scores) not in self.written:
             of = next((d for d in datasets if scores.keys() <= {s.id for s in d.images}), None)
-            name = records.write_scores(self.folder, scores)
+            name = sample_files.write_scores(self.folder, scores)
             self.written[id(scores)] = scores, name, self._write_samples(of) if of else None
         return self.written[id(scores)][1:]
 
@@ -53,7 +54,7 @@ class Context:
         assert self.folder is not None
         known = dataset.name, dataset.labels_hash
         if known not in self.samples:
-            self.samples[known] = records.write_samples(self.folder, dataset.images)
+            self.samples[known] = sample_files.write_samples(self.folder, dataset.images)
         return self.samples[known]
 
 
@@ -95,8 +96,12 @@ def evaluate(
     others = {n.dataset: job.dataset_of(n) for n in outputs or () if n.dataset is not None}
     head = outputs is None or any(need.operation != "features" for need in outputs)
     rows = tuple(row(job, measure, context, device, others, head=head) for measure in measures)
-    warned = {i: why for o in (outputs or {}).values() for i, why in o.warnings.items()}
-    record = records.Record(rows, failures, job.model_slug, job.protocol_slug, warned, fits)
+    warned: dict[str, dict[str, None]] = defaultdict(dict)
+    for output in (outputs or {}).values():
+        for name, why in output.warnings.items():
+            warned[name][why] = None
+    warnings = {name: "; ".join(whys) for name, whys in warned.items()}
+    record = records.Record(rows, failures, job.model_slug, job.protocol_slug, warnings, fits)
     # Comparisons are of SRCCs: what has another headline, such as an AUC, takes no part.
     ranks = isinstance(job.protocol, Protocol) and job.protocol.headline == "srcc"
     headlines = (m for m in measures if m.metric == "srcc" and m.subset == "all" and m.scores)

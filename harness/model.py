@@ -183,12 +183,14 @@ class Fittable(Model, Protocol):
         """A fitted model, on the device of this one, which itself stays as it is.
 
         ``train`` is what it learns from, in that order, and ``validation`` what it may choose by;
-        no other image can be reached from them. Images are read by ``sample.source.load`` with
-        ``harness.images.DEFAULT_POLICY``; those that cannot be read are left out with a warning.
+        no other image can be reached from them. Images are read by ``sample.source.load``, which
+        decodes by the policy of the run, whatever it is given (``harness.images.DEFAULT_POLICY``);
+        those that cannot be read are left out with a warning.
         ``workdir`` is there, and this fit's own. It keeps progress, so that a fit that was killed
         at any moment resumes to the same model, and the model, so that a finished fit is only
         read. A ``curve.csv`` in it (a row an epoch) goes into the record. The same ``seed``
-        gives the same model. Any exception becomes the reason of the rows.
+        gives the same model. Any exception becomes the reason of the rows; after an OSError, or
+        one that names a file in ``workdir``, the next run fits again.
 
         The card of what is returned has this one's name, and ``trained_on`` grown by the dataset
         (role "labels", split "training part").

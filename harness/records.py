@@ -1,30 +1,24 @@
 """Rows, records and the run header: the only thing that tables, figures and pages read.
 
 ``records/<model>/<dataset>/<protocol>.json`` holds rows, sorted and diff-friendly;
-``records/scores/<sha256>.parquet`` the per-sample scores that rows came from (id, score),
-``records/samples/<sha256>.parquet`` the contents and labels of a dataset (id, content, label).
-Nothing in either depends on time, place, worker count or executor: the same seed gives the
+rows name the files of single samples beside them (see ``sample_files``).
+Nothing in any depends on time, place, worker count or executor: the same seed gives the
 same bytes. When, where and with what it was run stands in ``run.json`` beside them.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from .atomic import write_atomic
 from .canonical import digest, slug
 from .upgrade import SCHEMA, upgraded
-
-if TYPE_CHECKING:
-    from .sample import Sample
 
 # Marks a protocol that asks for what a model or dataset does not have: nothing went wrong.
 NOT_APPLICABLE = "not applicable"
@@ -132,26 +126,49 @@ def text_of(content: Mapping[str, Any]) -> bytes:
     return (text + "\n").encode()
 
 
-def load_record(path: Path) -> Record:
+def load_record(path: Path, *, edited: bool = False) -> Record:
     """The record of one file, in the newest schema, with the slugs that its place has.
 
-    ValueError names the file if it is no record of a known schema. Whether the digest fits is
-    for ``collection.validate`` to say.
+    ValueError names the file if it is no record of a known schema, or if its digest does not fit
+    and ``edited`` does not allow for that.
     """
     try:
-        content = upgraded(json.loads(path.read_text("utf-8")))
-        found = [{**content["shared"], **row} for row in content["rows"]]
-        rows = tuple(Row(**{**row, "marks": tuple(row["marks"])}) for row in found)
-        names = path.parent.parent.name, path.stem
-        fits = tuple(content.get("fits", ()))
-        failures = {name: dict(each) for name, each in content["failures"].items()}
-        return Record(rows, failures, *names, dict(content["warnings"]), fits)
+        content = json.loads(path.read_text("utf-8"))
+        record = _parsed(content, path)
+        trusted = edited or fits_digest(content)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a readable record: {error}") from error
+    if not trusted:
+        raise ValueError(
+            f"{path} was edited after it was written: its digest does not fit; "
+            "iqa-eval results validate tells all"
+        )
+    return record
+
+
+def fits_digest(content: Mapping[str, Any]) -> bool:
+    """Whether a record's file says what was written, as far as its schema lets that be known.
+
+    Raises ValueError for NaN and infinity.
+    """
+    if content["schema"] != SCHEMA:
+        return True  # schema 1 had no digest
+    own = digest({name: value for name, value in content.items() if name != "digest"})
+    return bool(content.get("digest") == own)
+
+
+def _parsed(content: Mapping[str, Any], path: Path) -> Record:
+    content = upgraded(content)
+    found = [{**content["shared"], **row} for row in content["rows"]]
+    rows = tuple(Row(**{**row, "marks": tuple(row["marks"])}) for row in found)
+    names = path.parent.parent.name, path.stem
+    fits = tuple(content.get("fits", ()))
+    failures = {name: dict(each) for name, each in content["failures"].items()}
+    return Record(rows, failures, *names, dict(content["warnings"]), fits)
 
 
 def read_record(path: Path) -> tuple[Row, ...]:
-    """The rows of one file. ValueError names the file if it is no record of a known schema."""
+    """The rows of one file. Raises what ``load_record`` does."""
     return load_record(path).rows
 
 
@@ -164,68 +181,3 @@ def frame(rows: Iterable[Row]) -> pd.DataFrame:
     """The rows as a pandas frame, one column a field of Row."""
     names = [each.name for each in fields(Row)]
     return pd.DataFrame([asdict(row) for row in rows], columns=names)
-
-
-def write_scores(folder: Path, scores: Mapping[str, float]) -> str:
-    """Store per-sample scores (sorted by id, float64) under their SHA-256, which is returned."""
-    import pyarrow as pa
-
-    ids = sorted(scores)
-    values = [float(scores[i]) for i in ids]
-    columns = {"id": pa.array(ids, pa.string()), "score": pa.array(values, pa.float64())}
-    return _store(folder / "scores", columns)
-
-
-def read_scores(folder: Path, name: str) -> dict[str, float]:
-    """The per-sample scores stored under ``name``; ValueError if the file is not what it was."""
-    table = _stored(folder / "scores", name)
-    return dict(zip(table["id"].to_pylist(), table["score"].to_pylist(), strict=True))
-
-
-def write_samples(folder: Path, samples: Iterable[Sample]) -> str:
-    """Store id, content and label of ``samples`` under their SHA-256, which is returned.
-
-    The labels of some datasets may not be passed on: these files stay with the run.
-    """
-    import pyarrow as pa
-
-    rows = sorted((s.id, s.content, s.label) for s in samples)
-    ids, contents, labels = zip(*rows, strict=True)
-    columns = {
-        "id": pa.array(ids, pa.string()),
-        "content": pa.array(contents, pa.string()),
-        "label": pa.array(labels, pa.float64()),
-    }
-    return _store(folder / "samples", columns)
-
-
-def read_samples(folder: Path, name: str) -> pd.DataFrame:
-    """The samples stored under ``name``: content and label (NaN for none), by id.
-
-    Raises ValueError if the file is not what it was.
-    """
-    return _stored(folder / "samples", name).to_pandas().set_index("id")
-
-
-def _store(folder: Path, columns: Mapping[str, Any]) -> str:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer)
-    data = buffer.getvalue()
-    name = hashlib.sha256(data).hexdigest()
-    path = folder / f"{name}.parquet"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, data)
-    return name
-
-
-def _stored(folder: Path, name: str) -> Any:
-    import pyarrow.parquet as pq
-
-    data = (folder / f"{name}.parquet").read_bytes()
-    if hashlib.sha256(data).hexdigest() != name:
-        raise ValueError(f"the {folder.name} {name[:12]}… do not match their checksum")
-    return pq.read_table(io.BytesIO(data))

@@ -104,6 +104,11 @@ def unknown(kind: str, name: str, known: Iterable[str], members: Iterable[str] =
     return f"unknown {kind} {name!r}; {hint}"
 
 
+def listed_models() -> frozenset[str]:
+    """The names of models that are registered, and those that families list."""
+    return frozenset({*entries("models"), *_listed()})
+
+
 def _listed() -> Iterator[str]:
     """The names that families list."""
     for entry in entries("models").values():

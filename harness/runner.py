@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from . import records
+from .about import write_about
 from .atomic import write_atomic
 from .cache import default_cache
 from .comparing import compare
@@ -23,10 +24,12 @@ from .evaluate import Context, Evaluated, Published, evaluate
 from .file_hashes import remembering
 from .header import run_header
 from .images import DecodePolicy
-from .jobs import Job, key, resolve, unusable
+from .job import Job
+from .jobs import key, resolve, unusable
 from .model import Model
 from .sample import Dataset
-from .stage import Settings, compute, fits_of, notices, outputs_of
+from .settings import Settings
+from .stage import compute, fits_of, notices, outputs_of
 from .store import StoreError
 from .suite import Named, Suite, make_suite
 
@@ -130,6 +133,8 @@ def run_suite(
             records.write_record(target, record)
         rows.extend(sorted(record.rows, key=lambda row: row.order))
 
+    if target is not None:
+        write_about(target, jobs)
     of_dataset: dict[str, list[Evaluated]] = {}
     with tqdm(jobs, desc="evaluating", unit="record", delay=2, disable=not progress) as bar:
         for job in bar:
@@ -142,6 +147,9 @@ def run_suite(
         for evaluations in of_dataset.values():
             for record in compare(name, comparison, evaluations, context, settings.device_of):
                 keep(record)
+    if progress and computed.new + computed.reused:
+        total = count(computed.new + computed.reused, "result")
+        _say([f"{computed.reused:,} of {total} reused, {computed.new:,} computed"])
     if out is not None:
         header = run_header(
             seed=suite.seed,

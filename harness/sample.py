@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .images import Decoded, DecodePolicy, Failure
 
-LabelKind = Literal["mos", "dmos", "pseudo", "ordinal", "none"]
+LabelKind = Literal["mos", "dmos", "pseudo", "ordinal", "given", "none"]
 
 
 @runtime_checkable

@@ -30,14 +30,15 @@ def load_table(
     root: Path | None = None,
     *,
     title: str | None = None,
-    label_kind: LabelKind = "mos",
+    label_kind: LabelKind = "given",
     known_as: Sequence[str] | None = None,
     better: Literal["higher", "lower"] = "higher",
 ) -> Dataset:
     """The dataset that ``path`` lists; images are found below ``root`` (default: its folder).
 
-    ``title`` names the dataset; ``known_as`` are the names of public datasets that the images
-    come from, if any, so that models trained on those are marked.
+    ``title`` names the dataset; ``label_kind`` says what the labels are, such as "mos" where
+    people rated, which is never assumed; ``known_as`` are the names of public datasets that the
+    images come from, if any, so that models trained on those are marked.
     ``better="lower"`` declares DMOS-like labels: they are negated and kept as ``raw_score``.
     A row without a usable label stays in the dataset with no label; a missing image file is
     a failure of that sample later, not here. Warns of columns that are not used, and of cells

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from collections.abc import Iterator, Sequence
-
-from rich.console import Console
 
 from ..errors import portable
 from ..papers.results import SPREAD, Result
-from ..papers.schema import CORRELATIONS
 from ..protocols.base import Measure
 from ..reproduce import Reproduction
 from ..suite import Named
 from .comparison_notes import named, notes
-from .console import PIPED, print_table
+from .console import PIPED, print_sized, table_text
 from .labels import called
 from .layout import NONE, Cell, Column, Line, Table, interval, number, text_cell
 from .parts import METRICS
+from .published import amount, difference_cell
 
-_UNITS = ((1e9, " G", 2), (1e6, " M", 1))
 _SETTING = Column("Setting", ("subset",), "name")
 _COLUMNS = (
     Column("Dataset", ("dataset",), "name"),
@@ -60,20 +55,12 @@ def comparison_table(found: Reproduction) -> Table:
 
 def comparison_text(found: Reproduction, width: int = PIPED, color: bool = False) -> str:
     """The table for a terminal ``width`` columns wide; with ANSI styles if ``color``."""
-    text = io.StringIO()
-    console = Console(
-        file=text, width=width, force_terminal=color, highlight=False, legacy_windows=False
-    )
-    print_table(console, comparison_table(found))
-    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+    return table_text(comparison_table(found), width, color)
 
 
 def print_comparison(found: Reproduction) -> None:
     """Print the table, as wide and as colorful as the terminal allows."""
-    out = Console()
-    text = comparison_text(found, out.width if out.is_terminal else PIPED, out.is_terminal)
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding), end="")
+    print_sized(lambda width, color: comparison_text(found, width, color))
 
 
 def _in_order(results: Sequence[Result]) -> list[Result]:
@@ -103,7 +90,7 @@ def _lines(result: Result) -> Iterator[Line]:
             Cell(cell.method, (cell.method, _model(cell.model), named(cell.protocol))),
             Cell(METRICS.get(metric, metric.replace("_", " ")), (metric,)),
             Cell(
-                _amount(metric, published),
+                amount(metric, published),
                 (published, printed, cell.source, cell.url, cell.remark),
             ),
             _measured(metric, measured, result),
@@ -117,23 +104,13 @@ def _model(model: Named | None) -> str:
     return "" if model is None else called(model.name, portable(model.options))
 
 
-def _amount(metric: str, value: float | None) -> str:
-    """Three decimals for a correlation, else a few digits that say something."""
-    if value is None or metric in CORRELATIONS:
-        return number(value)
-    for unit, letter, decimals in _UNITS:
-        if abs(value) >= unit:
-            return f"{value / unit:.{decimals}f}{letter}"
-    return f"{value:.4g}"
-
-
 def _measured(metric: str, found: Measure | None, result: Result) -> Cell:
     if found is not None and found.value is not None:
         spread = result.measures.get(f"{metric}{SPREAD}")
         sd = None if spread is None else spread.value
         detail = interval(found.ci_low, found.ci_high) or ("" if sd is None else f"SD {number(sd)}")
         raw = (found.value, found.ci_low, found.ci_high, sd, "", "", "")
-        return Cell(_amount(metric, found.value), raw, detail)
+        return Cell(amount(metric, found.value), raw, detail)
     missing = result.missing
     what = ", ".join(dict.fromkeys(each.what for each in missing))
     reasons = "; ".join(dict.fromkeys(each.reason for each in missing))
@@ -144,9 +121,7 @@ def _measured(metric: str, found: Measure | None, result: Result) -> Cell:
 def _difference(metric: str, found: Measure | None, published: float | None) -> Cell:
     if found is None or found.value is None or published is None:
         return Cell(NONE, (None,))
-    difference = found.value - published
-    text = _amount(metric, difference).replace("-", "−")
-    return Cell(text if text.startswith("−") else f"+{text}", (difference,))
+    return difference_cell(metric, found.value, published)
 
 
 def _inside(found: Measure | None, published: float | None) -> Cell:

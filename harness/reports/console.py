@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from textwrap import fill
 from typing import Literal
@@ -14,22 +14,40 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from ..errors import printable
 from ..records import NOT_APPLICABLE, Row
 from .fitting import fitting, text_of, title, without_details
+from .footnotes import with_footnotes
 from .groups import group
 from .layout import Missing, Table
 from .overview import overviews
 from .tables import tables
 
 PIPED = 120  # columns, where there is no terminal to ask
+_EMPHASIS = ("", "bold", "underline")  # of what is neither, the best and the second best
 
 
 def terminal(rows: Iterable[Row]) -> None:
     """Print the tables, as wide and as colorful as the terminal allows."""
+    print_sized(lambda width, color: as_text(rows, width, color))
+
+
+def print_sized(make: Callable[[int, bool], str]) -> None:
+    """Print what ``make`` gives for the width of the terminal, and for whether it has colors."""
     out = Console()
-    text = as_text(rows, out.width if out.is_terminal else PIPED, out.is_terminal)
+    text = make(out.width if out.is_terminal else PIPED, out.is_terminal)
     encoding = sys.stdout.encoding or "utf-8"
     print(text.encode(encoding, "replace").decode(encoding), end="")
+
+
+def table_text(table: Table, width: int = PIPED, color: bool = False) -> str:
+    """One table, ``width`` columns wide; with ANSI styles if ``color``."""
+    text = io.StringIO()
+    console = Console(
+        file=text, width=width, force_terminal=color, highlight=False, legacy_windows=False
+    )
+    print_table(console, table)
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
 
 
 def as_text(rows: Iterable[Row], width: int = PIPED, color: bool = False) -> str:
@@ -70,7 +88,7 @@ def as_text(rows: Iterable[Row], width: int = PIPED, color: bool = False) -> str
         if table.lines or table.apart or not set(_each(table)) <= once.keys():
             print_table(console, table, once)
     for line in unfit:
-        console.print(Text(line, style="dim"))
+        console.print(_text(line, style="dim"))
     for missing in _by_reason(once):
         _print_missing(console, missing)
     return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
@@ -78,9 +96,10 @@ def as_text(rows: Iterable[Row], width: int = PIPED, color: bool = False) -> str
 
 def print_table(console: Console, table: Table, elsewhere: Container[Missing] = ()) -> None:
     """Print one table; what is ``elsewhere`` need not be said to be missing from it."""
-    console.print(Text(table.title, style="bold"))
+    table = with_footnotes(table)
+    console.print(_text(table.title, style="bold"))
     if table.marks:
-        console.print(Text(" · ".join(table.marks), style="yellow"))
+        console.print(_text(" · ".join(table.marks), style="yellow"))
     if table.lines or table.apart:
         _print_grid(console, table)
     for missing in table.missing:
@@ -88,7 +107,7 @@ def print_table(console: Console, table: Table, elsewhere: Container[Missing] = 
         if own:
             _print_missing(console, replace(missing, models=own))
     for note in table.notes:
-        console.print(Text(note, style="dim"))
+        console.print(_text(note, style="dim"))
     console.print()
 
 
@@ -112,9 +131,11 @@ def _by_reason(lacking: Mapping[Missing, Mapping[str, list[str]]]) -> list[Missi
 
 def _print_missing(console: Console, missing: Missing) -> None:
     names = ", ".join(missing.models)
-    console.print(Text.assemble("not measured: ", names, " – ", (missing.reason, "dim")))
+    console.print(
+        Text.assemble("not measured: ", _text(names), " – ", _text(missing.reason, "dim"))
+    )
     if missing.command:
-        console.print(Text(f"  to get it: {missing.command}", style="dim"))
+        console.print(_text(f"  to get it: {missing.command}", style="dim"))
 
 
 def _print_grid(console: Console, table: Table) -> None:
@@ -125,12 +146,18 @@ def _print_grid(console: Console, table: Table) -> None:
         column = table.columns[i]
         justify: Literal["left", "right"] = "right" if column.kind == "number" else "left"
         grid.add_column(
-            Text(fill(title(column), wide)), justify=justify, width=wide, overflow="fold"
+            Text(fill(printable(title(column)), wide)), justify=justify, width=wide, overflow="fold"
         )
     for lines, style in ((table.lines, ""), (table.apart, "dim")):
         for line in lines:
-            grid.add_row(*(Text(text_of(line, i)) for i in shown), style=style)
+            texts = (_text(text_of(line, i), _EMPHASIS[line[i].place]) for i in shown)
+            grid.add_row(*texts, style=style)
         grid.add_section()
     console.print(grid)
     if dropped:
-        console.print(Text(f"Left out, for want of width: {', '.join(dropped)}.", style="dim"))
+        console.print(_text(f"Left out, for want of width: {', '.join(dropped)}.", style="dim"))
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Words as they are, whoever chose them: nothing in them steers the terminal."""
+    return Text(printable(text), style)

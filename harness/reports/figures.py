@@ -41,7 +41,7 @@ def figures(group: Group) -> tuple[Picture, ...]:
             made.append(fraction_figure(group))
         if (matrix := type_matrix(group)) is not None:
             made.append(_heat_map(group, matrix))
-        made += map(rank_figure, fields(group))
+        made += (rank_figure(field) for field in fields(group) if not field.untested)
     return tuple(made)
 
 

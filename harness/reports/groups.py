@@ -19,6 +19,7 @@ LABELS = {
     "dmos": "DMOS",
     "pseudo": "pseudo-labels (not human opinion)",
     "ordinal": "ordinal labels",
+    "given": "labels as given",
     "none": "no labels",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..records import Row
 from .entries import Entry
@@ -13,6 +13,13 @@ NO_REASON = "no reason given"
 Raw = float | int | str | None
 
 
+class Note(NamedTuple):
+    """A footnote; without a ``sign`` of its own it goes by a letter."""
+
+    text: str
+    sign: str = ""
+
+
 @dataclass(frozen=True)
 class Cell:
     """What people read, and the unrounded values behind it: one for each key of its column."""
@@ -20,6 +27,8 @@ class Cell:
     text: str
     raw: tuple[Raw, ...]
     detail: str = ""  # an interval, set smaller where that is possible
+    notes: tuple[Note, ...] = ()
+    place: Literal[0, 1, 2] = 0  # 1: the best of its column, 2: the second best
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from ..papers.schema import CORRELATIONS
 from ..records import Row
 from .entries import Entry
 from .layout import Cell, Column, Line, number
 
+_UNITS = ((1e9, " G", 2), (1e6, " M", 1))
 Place = tuple[str, str, str]  # metric, subset, and the heading of its column
 
 
@@ -48,3 +50,19 @@ def published_notes(labeled: Iterable[tuple[str, Row]]) -> Iterator[str]:
             sources.setdefault(row.published_source or "no source given", {})[label] = None
     for source, labels in sources.items():
         yield f"Published ({', '.join(labels)}): {source}."
+
+
+def amount(metric: str, value: float | None) -> str:
+    """Three decimals for a correlation, else a few digits that say something."""
+    if value is None or metric in CORRELATIONS:
+        return number(value)
+    for unit, letter, decimals in _UNITS:
+        if abs(value) >= unit:
+            return f"{value / unit:.{decimals}f}{letter}"
+    return f"{value:.4g}"
+
+
+def difference_cell(metric: str, measured: float, published: float) -> Cell:
+    """Measured − published, with its sign."""
+    text = amount(metric, measured - published).replace("-", "−")
+    return Cell(text if text.startswith("−") else f"+{text}", (measured - published,))

@@ -1,29 +1,35 @@
-"""Tables of models that were compared with each other: rank intervals, and every pair."""
+"""Models that were compared with each other: their rank intervals, and who was left out."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..canonical import slug
 from ..protocols.base import word
-from .entries import Entry
+from ..protocols.intervals import FEW_CONTENTS
+from .entries import Entry, variant_of
 from .groups import RANKED_BY, Group, parse_subset
-from .layout import NONE, Cell, Column, Line, Table, count_cell, number, row_cell, text_cell
-from .layout import with_interval_keys as keys
-from .parts import COUNT, MARKS, METRICS, MODEL, assemble, common_marks, marks_cell, seen_notes
+from .layout import NO_REASON, number
+from .parts import FEW
 
 RESOLVABLE = "resolvable_srcc_difference"
 
 
 @dataclass(frozen=True)
 class Field:
-    """Models compared under one protocol, by falling SRCC; ``group`` has its rows alone."""
+    """Models compared under one protocol, by falling SRCC; ``group`` has its rows alone.
+
+    Each of ``entries`` was compared with all others. ``apart`` are models that were not: their
+    ranks are among others, as those of another run are.
+    """
 
     group: Group
     of: str
     entries: tuple[Entry, ...]
+    apart: tuple[str, ...] = ()
 
     @property
     def subset(self) -> str:
@@ -41,6 +47,30 @@ class Field:
             "test at 0.05); a smaller one is often missed"
         )
 
+    @property
+    def untested(self) -> str:
+        """Why no two models were tested against each other; "" where some were."""
+        p = [r for e in self.entries for r in e.rows if r.metric == "srcc_p_holm"]
+        if not p or any(row.value is not None for row in p):
+            return ""
+        few = next((mark for mark in p[0].marks if mark.startswith(FEW)), "")
+        if few:
+            return f"{few[len(FEW) :].strip(' ()')} contents, {FEW_CONTENTS} are needed"
+        return p[0].reason or NO_REASON
+
+    def among(self, ranked: Iterable[Entry]) -> str:
+        """Of how many models the tests are, where those are not the ``ranked`` ones; else ""."""
+        own = {variant_of(entry.rows[0]): entry.label for entry in self.entries}
+        shown = {variant_of(entry.rows[0]): entry.label for entry in ranked}
+        without = [label for variant, label in shown.items() if variant not in own]
+        more = [label for variant, label in own.items() if variant not in shown]
+        if self.untested or not (without or more):
+            return ""
+        parts = [f"tested among {len(own)} models"]
+        parts += [f"without {', '.join(without)}"] if without else []
+        parts += [f"with {', '.join(more)}, not ranked here"] if more else []
+        return ", ".join(parts)
+
     def ranks(self, entry: Entry) -> tuple[int, int]:
         """The ranks that are left open to ``entry``, both included."""
         low, high = (entry.value(name, self.subset) for name in ("rank_low", "rank_high"))
@@ -54,20 +84,58 @@ class Field:
 
 
 def fields(group: Group) -> tuple[Field, ...]:
-    """One for each protocol whose models were compared, none where there was no comparison."""
+    """One for each protocol whose models were compared, none where there was no comparison.
+
+    Of models that were compared in several runs it is the largest comparison; none where two are
+    as large, since their ranks have nothing to do with each other.
+    """
     protocols = dict.fromkeys(parse_subset(s).get("of") for s in group.subsets("rank_low"))
     found = []
     for of in filter(None, protocols):
         own = group.only(lambda row, of=of: parse_subset(row.subset).get("of") == of)  # type: ignore[misc]
         ranked = [e for e in own.entries if e.value("rank_low", f"of={of}") is not None]
-        found.append(Field(own, of, tuple(sorted(ranked, key=lambda e: _place(e, of)))))
+        if together := _together(ranked, of):
+            apart = [e for e in ranked if e not in together]
+            own = replace(own, entries=tuple(e for e in own.entries if e not in apart))
+            together = sorted(together, key=lambda e: _place(e, of))
+            found.append(Field(own, of, tuple(together), tuple(e.label for e in apart)))
     return tuple(found)
 
 
-def rank_tables(group: Group) -> tuple[Table, ...]:
-    """For each protocol: model, SRCC, rank interval, top group; and, folded, every pair."""
-    found = [table for field in fields(group) for table in (_standing(field), _pairs(field))]
-    return (found[0], *(replace(table, absent=()) for table in found[1:]))
+def _together(ranked: Sequence[Entry], of: str) -> list[Entry]:
+    """The most of ``ranked`` of which each was compared with all others, and with no one else."""
+    names = called(ranked)
+    sets: dict[frozenset[Entry | str], list[Entry]] = defaultdict(list)
+    for entry in ranked:
+        subsets = (parse_subset(r.subset) for r in entry.rows if r.metric == "srcc_difference")
+        rivals = [subset["versus"] for subset in subsets if subset.get("of") == of]
+        sets[frozenset([entry, *(names.get(rival, rival) for rival in rivals)])].append(entry)
+    whole = [own for members, own in sets.items() if members == set(own)]
+    most = max(map(len, whole), default=0)
+    largest = [own for own in whole if len(own) == most]
+    return largest[0] if len(largest) == 1 else []
+
+
+def called(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """What subsets call a model → its line: a name, or a slug where others share the name."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        row = entry.rows[0]
+        found.setdefault(word(row.model), entry)
+        found[word(slug(row.model, json.loads(row.options)))] = entry
+    return found
+
+
+def comparison(group: Group, groups: Iterable[Group]) -> Field | None:
+    """Which models of ``group`` differ: the one comparison among ``groups`` that is about it.
+
+    Rows do not say which options of a protocol were compared: None where it had several.
+    """
+    same = [each for each in groups if _pixels(each) == _pixels(group)]
+    rivals = [g for g in same if g.is_ranked and g.key.protocol == group.key.protocol]
+    of = word(group.key.protocol)
+    found = [field for each in same for field in fields(each) if field.of == of]
+    return found[0] if len(found) == len(rivals) == 1 else None
 
 
 def name(field: Field) -> str:
@@ -80,95 +148,10 @@ def title(field: Field) -> str:
     return f"{field.group.title} of {field.of}"
 
 
-def _standing(field: Field) -> Table:
-    group = field.group.only(lambda row: row.subset == field.subset and row.metric != RESOLVABLE)
-    common = common_marks(group)
-    columns = (
-        Column("Rank interval", ("rank_low", "rank_high"), "name"),
-        MODEL,
-        Column(METRICS[RANKED_BY], keys(RANKED_BY)),
-        Column("Top group", ("top_group",), "text"),
-        COUNT,
-        MARKS,
-    )
-
-    def line(entry: Entry) -> Line:
-        row, top = entry.get(RANKED_BY, field.subset), field.in_top_group(entry)
-        assert row is not None
-        return (
-            Cell(interval_text(*field.ranks(entry)), field.ranks(entry)),
-            text_cell(entry.label),
-            row_cell(row, with_interval=True),
-            Cell("yes" if top else NONE, (int(top),)),
-            count_cell(row.n_scored, row.n_expected),
-            marks_cell(entry, common),
-        )
-
-    lines = [line(entry) for entry in field.entries]
-    table = assemble(group, columns, lines, (), metric=RANKED_BY, sorted_by=2)
-    return replace(
-        table, name=name(field), title=title(field), notes=(*_reading(field), *table.notes)
-    )
-
-
-def _reading(field: Field) -> Iterator[str]:
-    yield (
-        "Rank interval: from 1 + the number of significantly better models to the number of "
-        "models less the significantly worse ones. Top group: not significantly worse than the "
-        "model with the highest SRCC. Paired bootstrap over contents, Holm-corrected, 0.05."
-    )
-    if field.resolution:
-        yield f"{field.resolution}."
-
-
-def _pairs(field: Field) -> Table:
-    """Every pair once, the model with the higher SRCC first."""
-    columns = (
-        MODEL,
-        Column("Versus", ("versus",), "text"),
-        Column("SRCC difference", keys("srcc_difference")),
-        Column("p (Holm)", ("srcc_p_holm",)),
-        Column("Resolvable", (RESOLVABLE,)),
-    )
-    lines, names = [], _versus(field)
-    for entry in field.entries:
-        for subset in (row.subset for row in entry.rows if row.metric == "srcc_difference"):
-            versus = parse_subset(subset)["versus"]
-            versus = names.get(versus, versus)
-            difference = entry.value("srcc_difference", subset) or 0
-            if difference > 0 or (difference == 0 and entry.label < versus):
-                p = entry.value("srcc_p_holm", subset)
-                lines.append(
-                    (
-                        text_cell(entry.label),
-                        text_cell(versus),
-                        row_cell(entry.get("srcc_difference", subset), with_interval=True),
-                        Cell("<0.001" if p is not None and p < 0.0005 else number(p), (p,)),
-                        row_cell(entry.get(RESOLVABLE, subset)),
-                    )
-                )
-    return Table(
-        f"{name(field)}.pairs",
-        f"{title(field)} · by pair",
-        columns,
-        tuple(lines),
-        marks=common_marks(field.group),
-        notes=(
-            "Resolvable: the smallest SRCC difference that one test at 0.05 finds with 80 % power.",
-            *seen_notes((e.label, "", row) for e in field.entries for row in e.rows),
-        ),
-        folded=True,
-    )
-
-
-def _versus(field: Field) -> dict[str, str]:
-    """What subsets call a model → its label; that is its slug where others share its name."""
-    found: dict[str, str] = {}
-    for entry in field.entries:
-        row = entry.rows[0]
-        found.setdefault(word(row.model), entry.label)
-        found[word(slug(row.model, json.loads(row.options)))] = entry.label
-    return found
+def _pixels(group: Group) -> tuple[str, ...]:
+    """What was compared on: the dataset, decoded in one way, and its labels."""
+    key = group.key
+    return key.dataset, key.images_hash, key.labels_hash, key.decoding
 
 
 def interval_text(low: int, high: int) -> str:

@@ -19,7 +19,7 @@ from .layout import (
     text_cell,
     with_interval_keys,
 )
-from .parts import COUNT, MARKS, MODEL, assemble, common_marks, marks_cell
+from .parts import COUNT, FEW, MARKS, MODEL, assemble, common_marks, marks_cell
 
 
 class _Shown(NamedTuple):
@@ -84,7 +84,8 @@ _ERRORS_TOLD = (
     "which are 0 for a score that tells which of two is better."
 )
 _COUNTS = {"": "one damage", "damages=2": "two damages", "damages=3": "three damages"}
-_KINDS = {"types=trainable": "trainable types", "types=held-out": "held-out types"}
+_HELD_OUT = "types=held-out"
+_KINDS = {"types=trainable": "trainable types", _HELD_OUT: "held-out types"}
 _OURS = {_TAU, *(shown.metric for shown in (*_ERRORS, _MAPS[2]))}
 
 
@@ -138,7 +139,7 @@ def _table(group: Group, name: str, title: str, wanted: Sequence[_Shown], told: 
     keys = {(shown.metric, shown.subset) for shown in wanted}
     part = group.only(lambda row: (row.metric, row.subset) in keys)
     valued = [e for e in part.entries if any(row.value is not None for row in e.rows)]
-    part = replace(part, entries=tuple(valued))
+    part = replace(part, entries=tuple(map(_told_few, valued)))
     common = common_marks(part)
 
     def line(entry: Entry) -> Line:
@@ -172,6 +173,21 @@ def _table(group: Group, name: str, title: str, wanted: Sequence[_Shown], told: 
         notes=(told, *table.notes),
         folded=name.startswith("maps-three"),  # two in one picture are the telling case
     )
+
+
+def _told_few(entry: Entry) -> Entry:
+    """``entry`` whose marks say which contents are few: held-out types are not on all of them."""
+
+    def told(row: Row) -> Row:
+        if _HELD_OUT not in row.subset.split():
+            return row
+        marks = (
+            f"{m[:-1]} of held-out types)" if m.startswith(FEW) and m.endswith(")") else m
+            for m in row.marks
+        )
+        return replace(row, marks=tuple(marks))
+
+    return replace(entry, rows=tuple(map(told, entry.rows)))
 
 
 def _cell(row: Row | None) -> Cell:

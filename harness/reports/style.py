@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import matplotlib
 import numpy as np
@@ -68,7 +69,15 @@ class Picture:
     caption: str
     alt: str
     svg: bytes
-    png: bytes
+    figure: Figure = field(repr=False, compare=False)
+
+    @cached_property
+    def png(self) -> bytes:
+        """Drawn when it is asked for, which takes as long as all else: pages show the other."""
+        png = io.BytesIO()
+        with style():
+            self.figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
+        return png.getvalue()
 
 
 def short(name: str) -> str:
@@ -112,11 +121,10 @@ def finish(name: str, figure: Figure, title: str, about: str, caption: str, alt:
         shift = ScaledTranslation(4 / 72, above / 72, figure.dpi_scale_trans)
         place = figure.transFigure + shift
         figure.text(0, 1, text, fontsize=size, fontweight=weight, color=color, transform=place)
-    svg, png = io.BytesIO(), io.BytesIO()
+    svg = io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     figure.set_layout_engine("none")  # where everything goes is settled
-    figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
-    return Picture(name, title, caption, alt, _with_dark_mode(svg.getvalue()), png.getvalue())
+    return Picture(name, title, caption, alt, _with_dark_mode(svg.getvalue()), figure)
 
 
 def _with_dark_mode(svg: bytes) -> bytes:

@@ -11,6 +11,7 @@ from .across import (
     star_notes,
     with_cautions,
 )
+from .best import better, with_best
 from .entries import Entry
 from .groups import RANKED_BY, Group
 from .layout import NONE, Cell, Column, Line, Table, number, row_cell, text_cell
@@ -23,7 +24,7 @@ _MEAN = Column("Mean SRCC", ("mean_srcc",))
 
 def summary_table(across: Across) -> Table:
     """Models by falling mean SRCC, those that lack a dataset below; then those set apart."""
-    headings = _headings(across)
+    headings = by_heading(across)
     metrics = [m for m in _METRICS if any(m in group.metrics for group in across.groups)]
     columns = (
         MODEL,
@@ -57,11 +58,12 @@ def summary_table(across: Across) -> Table:
     order = sorted((e for e in across.entries if _values(across, e)), key=key)
     lines = [line(e) for e in order if not e.set_apart]
     apart = [line(e) for e in order if e.set_apart]
+    ends = [better(RANKED_BY) if column.kind == "number" else 0 for column in columns]
     return Table(
         across.name,
         f"{across.title} · {' and '.join(METRICS[m] for m in metrics)}",
         columns,
-        tuple(lines),
+        with_best(lines, ends),
         tuple(apart),
         marks=marks_of_all(across),
         notes=tuple(_notes(across, headings, (*lines, *apart))),
@@ -69,7 +71,7 @@ def summary_table(across: Across) -> Table:
     )
 
 
-def _headings(across: Across) -> dict[str, Group]:
+def by_heading(across: Across) -> dict[str, Group]:
     """What each dataset's columns are called; more than its name where that is not enough."""
     names = [group.key.dataset for group in across.groups]
     found = {}

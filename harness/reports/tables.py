@@ -34,8 +34,8 @@ from .parts import (
     marks_cell,
     seen_notes,
 )
+from .rank_tables import rank_tables
 from .ranking import ranked_table
-from .ranks import rank_tables
 from .relational_table import TITLES, is_relational, relational_tables
 from .sensitivity_table import detection_table, threshold_table
 from .subsets import subset_table

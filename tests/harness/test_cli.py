@@ -556,6 +556,7 @@ def test_what_cannot_be_used_is_said_before_anything_is_computed(cli, table, tmp
     lines = err.replace("\r", "\n").splitlines()
     cache = tmp_path / "cache"
     assert lines[0] == f"2 models × 2 datasets × 2 protocols; finished work is kept in {cache}"
+    assert any(re.fullmatch(r"0 of \d+ results reused, \d+ computed", line) for line in lines)
     start = next(i for i, line in enumerate(lines) if "result" in line)  # the progress bar
     warned = [line for line in lines[:start] if line.startswith("warning: ")]
     assert [line.partition(";")[0] for line in warned] == [

@@ -126,6 +126,8 @@ def test_changed_input():
         ({"version": ""}, "the card leaves out: version"),
         ({"mode": "nr"}, "mode is 'nr'; it must be NR, FR or PAIR"),
         ({"options": {"x": object()}}, "TypeError"),
+        ({"tolerance": {"cpu": 0.0, "cuda": -1.0}}, "tolerance on cuda is -1.0; give SDs"),
+        ({"tolerance": {"cpu": float("nan")}}, "tolerance on cpu is nan"),
     ],
 )
 def test_the_card(changes, words):

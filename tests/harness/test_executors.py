@@ -26,7 +26,8 @@ from harness.images import Decoded, DecodePolicy
 from harness.parts import PART_SAMPLES
 from harness.planning import plan
 from harness.sample import Dataset, Sample
-from harness.stage import Settings, compute_tasks
+from harness.settings import Settings
+from harness.stage import compute_tasks
 from harness.store import CellFiles, Store, StoreError
 from tests.conftest import Difference, Sharpness
 

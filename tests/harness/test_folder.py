@@ -65,7 +65,11 @@ def test_what_is_no_number_is_no_label(write, label):
 
 def test_without_any_label_there_is_no_kind_of_label(write):
     assert write("image,label\n1.png,\n").label_kind == "none"
-    assert write("image,label\n1.png,2\n").label_kind == "mos"
+    assert write("image,label\n1.png,2\n").label_kind == "given"
+    assert write("image,label\n1.png,2\n", better="lower").label_kind == "given"
+    assert write("image,label\n1.png,2\n", label_kind="mos").label_kind == "mos"
+    turned = write("image,label\n1.png,2\n", label_kind="mos", better="lower")
+    assert turned.label_kind == "dmos"
     assert write("image,label\n1.png,2\n", label_kind="ordinal").label_kind == "ordinal"
 
 

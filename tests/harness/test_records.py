@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import records
+from harness import records, sample_files
 from harness.canonical import slug
 from harness.records import Record, Row, read_record, read_records, write_record
 
@@ -137,25 +137,25 @@ def test_a_frame_has_a_column_for_each_field():
 @settings(max_examples=30, deadline=None)
 def test_scores_come_back_bit_by_bit(tmp_path_factory, scores):
     folder = tmp_path_factory.mktemp("records")
-    name = records.write_scores(folder, scores)
-    found = records.read_scores(folder, name)
+    name = sample_files.write_scores(folder, scores)
+    found = sample_files.read_scores(folder, name)
     assert list(found) == sorted(scores)
     assert {i: repr(v) for i, v in found.items()} == {i: repr(v) for i, v in scores.items()}
 
 
 def test_scores_are_known_by_what_they_hold(tmp_path):
-    one = records.write_scores(tmp_path, {"b": 2.0, "a": 1.0})
-    assert records.write_scores(tmp_path, {"a": 1.0, "b": 2.0}) == one
-    assert records.write_scores(tmp_path, {"a": 1.0, "b": 2.5}) != one
+    one = sample_files.write_scores(tmp_path, {"b": 2.0, "a": 1.0})
+    assert sample_files.write_scores(tmp_path, {"a": 1.0, "b": 2.0}) == one
+    assert sample_files.write_scores(tmp_path, {"a": 1.0, "b": 2.5}) != one
     assert len(list((tmp_path / "scores").iterdir())) == 2
     frame = pd.read_parquet(tmp_path / "scores" / f"{one}.parquet")
     assert frame.dtypes["score"] == "float64"
 
 
 def test_changed_scores_are_refused(tmp_path):
-    name = records.write_scores(tmp_path, {"a": 1.0})
-    other = records.write_scores(tmp_path, {"a": 2.0})
+    name = sample_files.write_scores(tmp_path, {"a": 1.0})
+    other = sample_files.write_scores(tmp_path, {"a": 2.0})
     scores = tmp_path / "scores"
     (scores / f"{name}.parquet").write_bytes((scores / f"{other}.parquet").read_bytes())
     with pytest.raises(ValueError, match=f"{name[:12]}… do not match their checksum"):
-        records.read_scores(tmp_path, name)
+        sample_files.read_scores(tmp_path, name)

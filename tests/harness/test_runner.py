@@ -14,9 +14,10 @@ import torch
 from harness import load_dataset, run
 from harness.images import decode
 from harness.protocols.base import Protocol
-from harness.records import read_records, read_scores
+from harness.records import read_records
 from harness.runner import cores, run_suite
 from harness.sample import Dataset, FileSource, Pair, Sample
+from harness.sample_files import read_scores
 from harness.suite import make_suite
 from tests.conftest import Difference, Sharpness, card
 from tests.harness.conftest import MEAN, rows_of

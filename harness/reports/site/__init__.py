@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from ..figures import Picture
 from ..groups import Group
-from ..layout import Column, Table
+from ..layout import Table
 from ..overview import Overview
+from .templates import environment
 from .words import WORDS
 
 
@@ -74,32 +71,28 @@ def render(
 
     The page of one ``model`` lies one folder below the main one, and leads back to it.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    environment.globals.update(zip=zip, spans=_spans)
-    environment.filters["breakable"] = _breakable
     measured = [study for study in studies if study.group.entries]
-    return environment.get_template("index.html.j2").render(
-        lede=_lede(studies),
-        facts=_facts(header),
-        joint=joint,
-        datasets=[
-            {
-                "name": name,
-                "studies": (own := list(part)),
-                "labels": dict.fromkeys(s.group.labels for s in own if s.group.labels),
-            }
-            for name, part in groupby(measured, key=lambda study: study.group.key.dataset)
-        ],
-        empty=[study for study in studies if not study.group.entries],
-        gallery=gallery,
-        words=WORDS,
-        model=model,
-        root="../" if model else "",
+    return (
+        environment()
+        .get_template("index.html.j2")
+        .render(
+            lede=_lede(studies),
+            facts=_facts(header),
+            joint=joint,
+            datasets=[
+                {
+                    "name": name,
+                    "studies": (own := list(part)),
+                    "labels": dict.fromkeys(s.group.labels for s in own if s.group.labels),
+                }
+                for name, part in groupby(measured, key=lambda study: study.group.key.dataset)
+            ],
+            empty=[study for study in studies if not study.group.entries],
+            gallery=gallery,
+            words=WORDS,
+            model=model,
+            root="../" if model else "",
+        )
     )
 
 
@@ -161,14 +154,3 @@ def _duration(seconds: float) -> str:
 
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def _breakable(name: str) -> Markup:
-    """A name, escaped, that may be broken after its punctuation and nowhere else."""
-    return Markup("<wbr>").join(re.findall(r"[^:/_.-]*[:/_.-]+|[^:/_.-]+$", name))
-
-
-def _spans(columns: Sequence[Column]) -> Iterator[tuple[str, int]]:
-    """Neighboring columns under one heading: the heading, and how many they are."""
-    for span, part in groupby(columns, key=lambda column: column.span):
-        yield span, len(list(part))

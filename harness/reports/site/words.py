@@ -76,8 +76,13 @@ WORDS = (
     ),
     (
         "Data efficiency",
-        "How the linear probe fares when it is fitted on a small share of the labels only: the "
-        "less it needs, the more the features know already.",
+        "How a model fares that is fitted on a small share of the labels only, its head (linear "
+        "probe) or all of it: the less it needs, the more it knows already.",
+    ),
+    (
+        "Fine-tune",
+        "The model itself is fitted on the training part of each split, and asked about its test "
+        "part. Pooled: over the predictions of all folds together, each of a fit of its own.",
     ),
     (
         "Cross-dataset",

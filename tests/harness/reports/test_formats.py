@@ -1,5 +1,6 @@
 """Markdown as a Markdown reader sees it, CSV as pandas does, text as wide as the terminal."""
 
+import csv
 import io
 import re
 from collections.abc import Callable
@@ -12,10 +13,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from harness.errors import printable
 from harness.records import Row
-from harness.reports.console import as_text, terminal
+from harness.reports.console import as_text, table_text, terminal
 from harness.reports.formats import escape, markdown, rows_csv, table_csv
 from harness.reports.groups import group
+from harness.reports.layout import Cell, Column, Table
 from harness.reports.tables import tables
 
 MakeRow = Callable[..., Row]
@@ -68,7 +71,7 @@ def test_markdown_reads_as_the_table(rows: list[Row]) -> None:
 @example("http://x.y")
 def test_any_text_survives_markdown(text: str) -> None:
     seen = Cells(READER.render(f"| a | b |\n| --- | --- |\n| {escape(text)} | 1 |\n"))
-    assert seen.lines[1] == [text, "1"]
+    assert seen.lines[1] == [printable(text), "1"]
     assert seen.tags == {"table", "thead", "tbody", "tr", "th", "td"}
 
 
@@ -162,3 +165,39 @@ def test_styles_only_where_they_are_asked_for(rows: list[Row]) -> None:
 def test_terminal_prints(rows: list[Row], capsys: pytest.CaptureFixture[str]) -> None:
     terminal(rows)
     assert capsys.readouterr().out == as_text(rows)
+
+
+STEERING = "\x1b[31mred\x07 \u202egnp \x9b2J"
+
+
+def test_names_cannot_steer_the_terminal(row: MakeRow) -> None:
+    reason = f"{STEERING}; to get it: {STEERING}"
+    found = [
+        row(STEERING, "d", "p", value=0.5),
+        row("other", f"d {STEERING}", "p", value=0.4, marks=(STEERING,)),
+        row(f"lost {STEERING}", "d", "p", value=None, reason=reason),
+    ]
+    shown = [table for own in group(found) for table in tables(own)]
+    texts = [as_text(found), *map(table_text, shown), *map(markdown, shown)]
+    assert all(line.isprintable() for text in texts for line in text.splitlines())
+    assert "red" in as_text(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        *((f"{sign}cmd|x", f"'{sign}cmd|x") for sign in "=+-@\t"),
+        ("a\r=cmd|x", "a =cmd|x"),
+        *((text, text) for text in ("a=1", "-0.5", "+1e-3", "'quoted", "–", "")),
+    ],
+)
+def test_no_text_of_a_table_is_a_formula(text: str, kept: str) -> None:
+    columns = (Column("Model", ("model",), "name"), Column("SRCC", ("srcc",)))
+    line = (Cell(text, (text,)), Cell("−0.500", (-0.5,)))
+    lines = list(csv.reader(io.StringIO(table_csv(Table("t", "t", columns, (line,))), newline="")))
+    assert lines == [["model", "srcc"], [kept, "-0.5"]]
+
+
+def test_rows_for_programs_have_names_as_they_are(row: MakeRow) -> None:
+    data = pd.read_csv(io.StringIO(rows_csv([row("=1+1", "d", "p")])), dtype=str)
+    assert list(data["model"]) == ["=1+1"]

@@ -16,7 +16,6 @@ from harness.reports.cross import panels
 from harness.reports.cross_figure import cross_figures
 from harness.reports.formats import table_csv
 from harness.reports.groups import group
-from harness.reports.latex import latex
 from harness.reports.layout import Table
 from harness.reports.overview import Overview, overviews
 
@@ -155,27 +154,6 @@ def test_variants_of_one_model_keep_their_own_lines(row: MakeRow) -> None:
         ["a", "0.900", "–", "–"],
         ["a (crop 1)", "–", "0.800", "–"],
     ]
-
-
-def test_latex_is_the_table(suite_rows: list[Row]) -> None:
-    table = summary(suite_rows)
-    text = latex(table)
-    body = text[text.index(r"\begin{tabular}") :]
-    rows = [line.removesuffix(r" \\") for line in body.splitlines() if line.endswith(r" \\")]
-    assert len(rows) == 2 + len(table.lines) + len(table.apart)
-    for line, shown in zip(rows[2:], (*table.lines, *table.apart), strict=True):
-        cells = line.replace(r"\_", "_").replace("--", "–").split(" & ")
-        assert cells == [cell.text for cell in shown]
-    assert r"\multicolumn{2}{c}{kadid10k}" in rows[0]
-    assert r"\cmidrule(lr){4-5}" in body
-    assert "\\begin{tabular}{lrrrrrrrrr}" in text
-
-
-def test_latex_takes_names_as_text(row: MakeRow) -> None:
-    table = summary(pair(row, "50% & $x_{1}$ \\it #~^", -0.5, 0.8))
-    line = next(line for line in latex(table).splitlines() if line.startswith("50"))
-    name = r"50\% \& \$x\_\{1\}\$ \textbackslash{}it \#\textasciitilde{}\textasciicircum{}"
-    assert line == rf"{name} & $-$0.500 & 0.800 & 0.150 \\"
 
 
 def test_train_by_test_is_the_rows(suite_rows: list[Row]) -> None:

@@ -107,6 +107,48 @@ def test_who_was_not_compared_is_listed_once_with_the_reason(row: MakeRow) -> No
     assert not any("control:luminance" in markdown(table) for table in others)
 
 
+def test_models_of_several_comparisons_are_never_ranked_as_one(row: MakeRow) -> None:
+    make = partial(row, dataset="d", protocol="significance", marks=(), subset="of=correlation")
+    pair = partial(make, metric="srcc_difference", value=0.1)
+    another = [
+        *(make("x", metric=m, value=1) for m in ("srcc", "rank_low", "rank_high", "top_group")),
+        *(make("y", metric=m, value=1) for m in ("srcc", "rank_low", "rank_high", "top_group")),
+        pair("x", subset="of=correlation versus=y"),
+        pair("y", subset="of=correlation versus=x"),
+    ]
+    found = one([*compared(row), *another])
+    (field,) = fields(found)  # the larger one
+    assert {entry.label for entry in field.entries} == set(STANDING)
+    assert field.apart == ("x", "y")
+    first, *_ = tables(found)
+    assert [line[1].text for line in first.lines] == list(STANDING)
+    assert any(note == "Compared apart from these, and left out: x, y." for note in first.notes)
+    alone = one(another)
+    assert [entry.label for entry in fields(alone)[0].entries] == ["x", "y"]
+
+
+def test_two_comparisons_as_large_leave_no_ranks(row: MakeRow) -> None:
+    def rows(*models: str) -> list[Row]:
+        found = []
+        for model in models:
+            make = partial(row, model, "d", "significance", marks=(), value=1)
+            found += [make(metric=m, subset="of=correlation") for m in ("srcc", "rank_low")]
+            found += [make(metric=m, subset="of=correlation") for m in ("rank_high", "top_group")]
+            others = (name for name in models if name != model)
+            versus = (f"of=correlation versus={name}" for name in others)
+            found += [make(metric="srcc_difference", subset=subset) for subset in versus]
+        return found
+
+    assert len(fields(one(rows("a", "b", "c")))) == 1
+    apart = one([*rows("a", "b"), *rows("c", "d")])
+    assert fields(apart) == ()
+    (table,) = tables(apart)
+    assert "as one suite" in markdown(table)
+    assert figures(apart) == ()
+    # A model that was measured again with others: the old comparison is no longer whole.
+    assert fields(one([*rows("a", "b")[: len(rows("a", "b")) // 2], *rows("b", "c")[3:]])) == ()
+
+
 def test_the_terminal_keeps_the_ranks_when_it_is_narrow(row: MakeRow) -> None:
     text = as_text(compared(row), width=50)
     assert "1–2" in text
@@ -133,6 +175,33 @@ def test_without_a_known_resolution_nothing_is_said_of_it(row: MakeRow) -> None:
 
 def test_no_comparison_no_field(rows: list[Row]) -> None:
     assert not any(fields(found) for found in group(rows))
+
+
+def few(rows: list[Row]) -> list[Row]:
+    """As they are below 20 contents: intervals of the widest kind, and no p."""
+    rows = [replace(r, marks=("few contents (8)",)) for r in rows]
+    return [replace(r, value=None) if r.metric.endswith("_p_holm") else r for r in rows]
+
+
+def test_without_a_test_there_are_no_ranks(row: MakeRow) -> None:
+    found = one(few(compared(row)))
+    (field,) = fields(found)
+    assert field.untested == "8 contents, 20 are needed"
+    table, _ = tables(found)
+    assert [(line[0].text, line[3].text) for line in table.lines] == [("–", "–")] * 3
+    assert all(line[0].raw == (None, None) and line[3].raw == (None,) for line in table.lines)
+    said = "Rank interval and top group: not tested: 8 contents, 20 are needed."
+    assert said in table.notes
+    assert not any("Holm" in note for note in table.notes)
+    assert figures(found) == ()
+    assert fields(one(compared(row)))[0].untested == ""
+
+
+def test_tests_among_other_models_say_so(row: MakeRow) -> None:
+    (field,) = fields(one(compared(row)))
+    ranked = one([row(name, "d", "correlation") for name in ("ours", "theirs", "edge")]).entries
+    assert field.among(field.entries) == ""
+    assert field.among(ranked) == "tested among 3 models, without edge, with old, not ranked here"
 
 
 def test_one_rank_alone() -> None:

@@ -93,6 +93,16 @@ def test_a_terminal_shows_the_numbers_and_each_line_its_own_marks(rows: list[Row
     assert max(map(len, text.splitlines())) <= 120
 
 
+def test_few_contents_say_of_what(row: MakeRow) -> None:
+    made = [
+        row("m", "v", "relational", metric="pair_accuracy", subset=subset, marks=(few,))
+        for subset, few in (("all", "few contents (8)"), ("types=held-out", "few contents (6)"))
+    ]
+    tau = row("m", "v", "relational", metric="kendall_tau", marks=("few contents (8)",))
+    table = tables(only([*made, tau]))[0]
+    assert table.marks == ("few contents (8)", "few contents (6 of held-out types)")
+
+
 def test_errors_of_rounding_are_not_zero(row: MakeRow) -> None:
     made = [
         row("m", "v", "relational", metric=metric, value=value, ci_low=None, ci_high=None)

@@ -1,0 +1,86 @@
+"""A row as a cell of a table, with the footnotes that it must not be read without."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from dataclasses import replace
+
+from ..records import Row
+from ..reports.entries import CONTAMINATED, sets_apart
+from ..reports.layout import NONE, Cell, Note, Raw, row_cell, with_interval_keys
+from ..reports.ranks import interval_text
+from ..reports.thresholds import THRESHOLD, threshold_cell
+
+_MET = {
+    "content": "scenes (content) of what the number rests on",
+    "images": "pictures (images) that the number rests on",
+    "labels": "labels that the number rests on",
+}
+# The more a model has met, the more daggers.
+SEEN = {
+    level: Note(f"seen: {level} – in training, the model met {_MET[level]}.", "†" * (1 + i))
+    for i, level in enumerate(CONTAMINATED)
+}
+CIRCULAR = Note("circular – the model helped to make the labels; shown, never ranked.", "‡")
+TOP = Note(
+    "top group – not significantly worse than the model with the highest SRCC (paired bootstrap "
+    "over contents, Holm-corrected, 0.05).",
+    "★",
+)
+
+
+def value_keys(key: str) -> tuple[str, ...]:
+    """The CSV columns of ``value_cell``."""
+    return (*with_interval_keys(key), f"{key}_n_scored", f"{key}_n_expected", f"{key}_notes")
+
+
+def value_cell(row: Row, *, interval: bool, shared: Container[str] = ()) -> Cell:
+    """The value of ``row``, which has one or a bound in its reason; ``shared`` marks go unsaid."""
+    is_threshold = row.metric.startswith(THRESHOLD)
+    cell = threshold_cell(row) if is_threshold else row_cell(row, with_interval=True)
+    notes = tuple(_notes(row, shared))
+    raw = (row.value, row.ci_low, row.ci_high, row.n_scored, row.n_expected, _told(notes))
+    return replace(cell, raw=raw, detail=cell.detail if interval else "", notes=notes)
+
+
+def empty_cell(reason: str, n_keys: int) -> Cell:
+    """A dash, and why there is no number; the last of the ``n_keys`` raw values says it too."""
+    raw: tuple[Raw, ...] = (*[None] * (n_keys - 1), reason)
+    return Cell(NONE, raw, notes=(Note(f"{reason.rstrip('.')}."),))
+
+
+def rank_cell(low: Row, high: Row | None, top: Row | None) -> Cell:
+    """The rank interval, with a star in the top group; raw: both ends, and 1 or 0."""
+    assert low.value is not None
+    assert high is not None
+    assert high.value is not None
+    may_be_best = top is not None and top.value == 1
+    ends = (int(low.value), int(high.value))
+    remark = [Note(f"{low.reason}.")] if low.reason else []
+    notes = (*([TOP] if may_be_best else []), *remark)
+    return Cell(interval_text(*ends), (*ends, int(may_be_best)), notes=notes)
+
+
+def rank_keys(key: str) -> tuple[str, ...]:
+    """The CSV columns of ``rank_cell``."""
+    return (f"{key}_rank_low", f"{key}_rank_high", f"{key}_top_group")
+
+
+def _notes(row: Row, shared: Container[str]) -> Iterator[Note]:
+    if row.contamination in SEEN:
+        yield SEEN[row.contamination]
+    if any(mark.partition(" ")[0] == "circular" for mark in row.marks):
+        yield CIRCULAR
+    if row.n_scored < row.n_expected:
+        yield Note(f"{row.n_scored} of {row.n_expected} samples scored.")
+    for mark in row.marks:
+        # A column's heading says that labels are pseudo-labels, and N what is incomplete.
+        said = mark in shared or sets_apart(mark) or mark.startswith(("incomplete", "pseudo"))
+        if not said:
+            yield Note(f"{mark}.")
+    if row.reason:
+        yield Note(f"{row.reason}.")
+
+
+def _told(notes: tuple[Note, ...]) -> str:
+    return "; ".join(note.text.rstrip(".") for note in notes)

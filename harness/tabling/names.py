@@ -1,0 +1,59 @@
+"""Whether what a described table names exists: in a record, or, not yet measured, by its name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+
+from ..model import Family
+from ..records import Row
+from ..registry import Group, entries, unknown
+from ..reports.parts import METRICS
+from .spec import RANKS, Spec
+
+
+def check_names(spec: Spec, rows: Sequence[Row]) -> None:
+    """ValueError for the first model, dataset, protocol or metric of ``spec`` that is none.
+
+    Of the members of a family only those are known that it lists, unless it lists none.
+    """
+    measured = {row.model for row in rows}
+    for i, line in enumerate(spec.rows):
+        if not line.is_pattern and line.model not in measured:
+            _check_model(f"{spec.name}: rows.{i}", line.model, measured)
+    datasets = _known("datasets", (row.dataset for row in rows))
+    protocols = _known("protocols", (row.protocol for row in rows))
+    metrics: dict[str, set[str]] = defaultdict(lambda: {RANKS})
+    for row in rows:
+        metrics[row.protocol].add(row.metric)
+    for i, column in enumerate(spec.columns):
+        where = f"{spec.name}: columns.{i}"
+        _check(where, "dataset", column.dataset, datasets)
+        _check(where, "protocol", column.protocol.name, protocols)
+        known = metrics.get(column.protocol.name)  # without a record, nobody has said them
+        for metric in [column.metric] if column.metric else spec.metrics:
+            if known is not None and metric not in METRICS:
+                _check(where, "metric", metric, known)
+
+
+def _known(group: Group, recorded: Iterable[str]) -> set[str]:
+    return {*entries(group), *recorded}
+
+
+def _check(where: str, kind: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise ValueError(f"{where}: {unknown(kind, name, known)}")
+
+
+def _check_model(where: str, name: str, measured: Collection[str]) -> None:
+    prefix, colon, member = name.partition(":")
+    entry = entries("models").get(prefix)
+    thing = entry.load() if entry and colon else None
+    listed = thing.listed if isinstance(thing, Family) else ()
+    is_known = entry is not None and (
+        not colon or (isinstance(thing, Family) and (not listed or member in listed))
+    )
+    if not is_known:
+        own = (f"{prefix}:{each}" for each in listed)
+        known = {*entries("models"), *measured, *own}
+        raise ValueError(f"{where}: {unknown('model', name, known)}")
