@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from harness.canonical import slug
+from harness.collection.board import read_board
 from harness.records import Record, Row, write_record
-from harness.site.board import read_board
 from harness.site.index_page import index_page
 
 PAINTS = "() => performance.getEntriesByType('paint').map((e) => [e.name, e.startTime / 1000])"

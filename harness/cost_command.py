@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from tqdm import tqdm
 
 from .cli_options import options_of
 
@@ -48,12 +50,14 @@ def cost(
     names = list(_every()) if every else list(models or ())
     given = options_of("model", names, model_option)
     rows, failed = [], False
-    for name in names:
-        found, problem = _measure(name, given[name], sizes, batches, device)
-        if problem is not None:
-            typer.echo(f"{name}: {problem}", err=True)
-        failed |= problem is not None or any(each.counts is None for each in found)
-        rows += found
+    with tqdm(total=len(names) * len(sizes), unit="size", leave=False, delay=2) as bar:
+        for name in names:
+            bar.set_description(name, refresh=False)
+            found, problem = _measure(name, given[name], sizes, batches, device, bar)
+            if problem is not None:
+                bar.write(f"{name}: {problem}", file=sys.stderr)
+            failed |= problem is not None or any(each.counts is None for each in found)
+            rows += found
     if rows:
         where = _where(device)
         _print(rows, where)
@@ -82,6 +86,7 @@ def _measure(
     sizes: list[tuple[int, int]],
     batches: list[int],
     device: str,
+    bar: tqdm,
 ) -> tuple[list[Cost], str | None]:
     """Costs of one model, or why there are none: another model may still be measured."""
     from .cost import cost
@@ -90,10 +95,18 @@ def _measure(
     from .model import Unavailable
     from .registry import BrokenPlugin, load_model
 
+    end = bar.n + len(sizes)
+    found: list[Cost] = []
     try:
-        return cost(load_model(name, **for_cost(name, options)), sizes, batches, device), None
+        model = load_model(name, **for_cost(name, options))
+        for size in sizes:
+            found += cost(model, [size], batches, device)
+            bar.update()
     except (Unavailable, BrokenPlugin, ValueError) as error:
         return [], message(error)
+    finally:
+        bar.update(end - bar.n)
+    return found, None
 
 
 def _print(rows: list[Cost], where: str) -> None:

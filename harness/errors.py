@@ -66,8 +66,8 @@ def call_failed(
 
 
 def count(n: int, noun: str) -> str:
-    """``n`` of something, in words: "1 image", "2 images"."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    """``n`` of something, in words: "1 image", "5,070 images"."""
+    return f"{n} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def without_folders(text: str) -> str:

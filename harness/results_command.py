@@ -146,10 +146,10 @@ def compare(
     form: Form = "table",
 ) -> None:
     """Is A better than B, and how sure? The paired difference wherever both were measured."""
+    from .answers.compare import compared, facts, remarks, shown
     from .cli_options import names
+    from .collection.board import read_board
     from .collection.folders import records_folder
-    from .results_compare import compared, facts, remarks, shown
-    from .site.board import read_board
 
     board = read_board(records_folder(records))
     found = compared(board, a, b, names(datasets), names(protocols))
@@ -177,10 +177,10 @@ def explain(
     records: Kept = KEPT,
 ) -> None:
     """Why is a number not the paper's? What is in print, what was measured, and how they differ."""
+    from .answers.explain import explained
+    from .collection.board import read_board
     from .collection.folders import records_folder
     from .gating.pairs import packages_of
-    from .results_explain import explained
-    from .site.board import read_board
 
     folder = records_folder(records)
     for line in explained(read_board(folder), model, dataset, paper, packages_of(folder)):

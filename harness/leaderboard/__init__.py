@@ -52,7 +52,7 @@ def check(records: Path, out: Path) -> tuple[tuple[str, str], ...]:
 
 def page_files(records: Path) -> dict[str, bytes]:
     """The page and its figures, by their paths."""
-    from ..site.board import read_board
+    from ..collection.board import read_board
     from .page import page
 
     text, pictures = page(read_board(records))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from ..collection.board import Board
 from ..errors import count
 from ..records import NOT_APPLICABLE
 from ..reports.cost_figure import cost_figure
@@ -18,7 +19,6 @@ from ..reports.ranks import comparison, fields
 from ..reports.site.words import WORDS
 from ..reports.style import Picture
 from ..reports.tables import tables
-from ..site.board import Board
 from .ranked import leaderboard_table, with_published
 
 _HEADER = """\

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..in_print import differences
+from ..collection.board import Board
+from ..papers.in_print import differences
 from ..records import Row
 from ..reports.costs import Costs, large
 from ..reports.entries import Entry, variant_of
@@ -16,7 +17,6 @@ from ..reports.parts import MODEL
 from ..reports.rank_tables import reading, standing_cells
 from ..reports.ranking import ranked_table
 from ..reports.ranks import Field, comparison
-from ..site.board import Board
 
 _METRICS = (RANKED_BY, "plcc")
 _RANKS = (

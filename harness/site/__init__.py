@@ -30,7 +30,7 @@ def build(records: Path, out: Path) -> Path:
 
 def site_files(records: Path) -> dict[str, bytes]:
     """Every file of the site by its path, its list first in case that writing is stopped."""
-    from .board import read_board
+    from ..collection.board import read_board
     from .dataset_page import dataset_pages
     from .index_page import index_page
     from .model_page import model_pages

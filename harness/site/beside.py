@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..explaining import explain, signed
-from ..in_print import Published
+from ..answers.reasons import explain, signed
+from ..collection.board import Board, Subject
+from ..papers.in_print import Published
 from ..records import Row
 from ..reports.layout import (
     Cell,
@@ -19,7 +20,6 @@ from ..reports.layout import (
     text_cell,
     with_interval_keys,
 )
-from .board import Board, Subject
 from .headlines import Headline
 
 

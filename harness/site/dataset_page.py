@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..canonical import slug
+from ..collection.board import Board
 from ..reports.cost_figure import cost_figure
 from ..reports.figures import figures
 from ..reports.groups import Group
@@ -14,7 +15,6 @@ from ..reports.layout import NONE, Cell, Column, Line, Table, text_cell
 from ..reports.ranks import RESOLVABLE, Field, fields
 from ..reports.style import Picture
 from ..reports.tables import tables
-from .board import Board
 from .facts import About, dataset_facts
 from .pages import render
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..card_command import NOT_STATED, card_facts
+from ..collection.board import Board, Subject
 from ..reports.groups import LABELS, Group
-from .board import Board, Subject
 
 About = Mapping[str, Any]
 Facts = list[tuple[str, list[str]]]

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..collection.board import Subject
 from ..records import Record, Row
 from ..reports.entries import Entry
-from .board import Subject
 
 _SHOWN = 3  # ids of the samples with one reason
 

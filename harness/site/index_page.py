@@ -8,8 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from ..canonical import slug
+from ..collection.board import Board
 from ..reports.site.words import WORDS
-from .board import Board
 from .leaderboard import compared, leaderboard
 from .pages import render
 from .standing import ALPHA

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..canonical import slug
+from ..collection.board import Board
 from ..records import Row
 from ..reports.across import Across, across, cautions
 from ..reports.costs import ModelCost, read_costs
@@ -14,7 +15,6 @@ from ..reports.entries import Entry, seen_mark, sets_apart, stays_in_line
 from ..reports.groups import RANKED_BY, Group
 from ..reports.layout import NO_REASON
 from ..reports.summary import by_heading
-from .board import Board
 from .headlines import Headline, first_of, headlines
 from .standing import methods, pairs, standings, told
 

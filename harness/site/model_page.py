@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..canonical import slug
+from ..collection.board import Board, Subject, lies_below, model_slug
 from ..records import Record, load_record
 from ..reports.layout import Cell, Column, Line, Table, text_cell
 from ..reports.parts import MODE, MODEL
 from ..reports.style import Picture, style
 from .beside import beside, published_table
-from .board import Board, Subject, lies_below, model_slug
 from .facts import model_facts
 from .gaps import failed, lacking
 from .learning_figure import learning_figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from ..collection.board import Board, Subject
 from ..reports.areas import DETECTED, RATIO, areas
 from ..reports.cell_figure import cell_figure
 from ..reports.entries import Entry
@@ -16,7 +17,6 @@ from ..reports.response_figure import response_figure
 from ..reports.style import Picture
 from ..reports.threshold_figure import own_threshold_figure
 from ..reports.thresholds import severities
-from .board import Board, Subject
 from .model_tables import Bars, bars, numbers, standing
 from .standing import called_in
 

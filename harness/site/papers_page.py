@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from ..collection.board import Board
 from ..papers import Paper, paper_names, read_paper
 from ..reports.html_table import html
 from ..tabling.measured import Measured, measured
 from ..tabling.papers import paper_table
-from .board import Board
 from .pages import render
 
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, PositiveInt, ValidationError
 
+from ..collection.board import lies_below
 from ..errors import first_fault
-from .board import lies_below
 
 COMMAND = "iqa-eval probe gallery --out"
 _SCHEMA = 1

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..collection.board import Board, Subject
 from ..protocols.metrics import varies
 from ..records import Row
 from ..sample_files import read_scores
-from .board import Board, Subject
 from .probe_gallery import Gallery
 
 PROTOCOL = "sensitivity"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from .board import PROBES, Board
+from ..collection.board import PROBES, Board
 from .pages import render
 from .probe_gallery import COMMAND, Gallery, read_gallery
 from .probe_scores import Seen, elsewhere, seen

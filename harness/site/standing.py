@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from ..collection.board import Board, Subject, model_slug
 from ..protocols.base import word
 from ..reports.entries import Entry
 from ..reports.groups import RANKED_BY, Group, parse_subset
 from ..reports.ranks import Field, comparison
-from .board import Board, Subject, model_slug
 
 ALPHA = 0.05  # from which p down a difference is called one
 METRICS = ("srcc", "plcc")  # whose differences are tested

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..contamination import plain
-from ..in_print import Published, differences, is_about, numbers_in
+from ..papers.in_print import Published, differences, is_about, numbers_in
 from ..papers.results import Result
 from ..papers.schema import COST, Cell, Paper
 from ..protocols.base import Measure

@@ -13,9 +13,10 @@ from .spec import RANKS, Spec
 
 
 def check_names(spec: Spec, rows: Sequence[Row]) -> None:
-    """ValueError for the first model, dataset, protocol or metric of ``spec`` that is none.
+    """ValueError for the first model, dataset, protocol, metric, split or subset that is none.
 
-    Of the members of a family only those are known that it lists, unless it lists none.
+    Of the members of a family only those are known that it lists, unless it lists none; splits and
+    subsets are those of the numbers that the records have of the dataset under the protocol.
     """
     measured = {row.model for row in rows}
     for i, line in enumerate(spec.rows):
@@ -24,8 +25,12 @@ def check_names(spec: Spec, rows: Sequence[Row]) -> None:
     datasets = _known("datasets", (row.dataset for row in rows))
     protocols = _known("protocols", (row.protocol for row in rows))
     metrics: dict[str, set[str]] = defaultdict(lambda: {RANKS})
+    parts: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for row in rows:
         metrics[row.protocol].add(row.metric)
+        if row.value is not None:
+            parts[row.dataset, row.protocol, "split"].add(row.split)
+            parts[row.dataset, row.protocol, "subset"].add(row.subset)
     for i, column in enumerate(spec.columns):
         where = f"{spec.name}: columns.{i}"
         _check(where, "dataset", column.dataset, datasets)
@@ -34,6 +39,10 @@ def check_names(spec: Spec, rows: Sequence[Row]) -> None:
         for metric in [column.metric] if column.metric else spec.metrics:
             if known is not None and metric not in METRICS:
                 _check(where, "metric", metric, known)
+        for kind, name in (("split", column.split), ("subset", column.subset)):
+            found = parts.get((column.dataset, column.protocol.name, kind))
+            if found and name is not None and name != "all":
+                _check(where, kind, name, found)
 
 
 def _known(group: Group, recorded: Iterable[str]) -> set[str]:

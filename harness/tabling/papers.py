@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..in_print import differences
+from ..papers.in_print import differences
 from ..papers.schema import NO_DATASET, Cell, Paper
 from ..reports.best import Better, better, with_best
 from ..reports.comparison_notes import notes

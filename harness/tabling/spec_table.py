@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..canonical import slug
-from ..in_print import differences, published_of
+from ..papers.in_print import differences, published_of
 from ..records import Row
 from ..registry import unknown
 from ..reports.best import Better, better, with_best

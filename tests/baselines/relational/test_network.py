@@ -94,7 +94,8 @@ def test_no_pixel_beyond_the_radius_has_a_gradient_and_one_at_it_has(config: Net
 def test_what_is_made_of_a_pair_does_not_depend_on_its_batch(config: Network) -> None:
     model, (test, reference) = network(config).train(), pair(32, 48, 3)
     together, alone = model(test, reference)[1:2], model(test[1:2], reference[1:2])
-    torch.testing.assert_close(together, alone, rtol=0, atol=1e-4)
+    # Kernels for other sizes round differently, by up to 1e-4; a mean over the batch moves tenths.
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-3)
 
 
 def test_the_shipped_network_is_small_and_has_no_buffers_to_train() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from harness.about import about_bytes, dataset_path
 from harness.canonical import slug
+from harness.collection.board import Board, read_board
 from harness.records import Record, write_record
-from harness.site.board import Board, read_board
 from harness.site.dataset_page import dataset_pages
 from tests.harness.site.test_model_page import NASTY, SRCC, Page, records, row
 

@@ -10,10 +10,10 @@ import pytest
 
 from benchmarks.site import make_up
 from harness.canonical import slug
+from harness.collection.board import read_board
 from harness.protocols.base import word
 from harness.records import Record, Row, write_record
 from harness.site import build
-from harness.site.board import read_board
 from harness.site.index_page import index_page
 
 sync_api = pytest.importorskip("playwright.sync_api")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.canonical import slug
+from harness.collection.board import Board, read_board
 from harness.records import Record, Row, write_record
-from harness.site.board import Board, read_board
 from harness.site.headlines import Headline, first_of, headlines
 from harness.site.index_page import index_page, inline_json
 from harness.site.leaderboard import compared, leaderboard

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from harness.about import about_bytes, card_content, card_path
 from harness.canonical import canonical_json, slug
+from harness.collection.board import read_board
 from harness.model import ModelCard, TrainedOn, Weights
 from harness.records import NOT_APPLICABLE, Record, Row, write_record
 from harness.reports.entries import Entry
-from harness.site.board import read_board
 from harness.site.dataset_page import dataset_pages
 from harness.site.model_page import model_pages
 from harness.site.model_tables import bars

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from harness.canonical import slug
-from harness.in_print import numbers_in
+from harness.collection.board import Board, read_board
 from harness.papers import paper_names, read_paper
+from harness.papers.in_print import numbers_in
 from harness.records import Record, write_record
 from harness.site import papers_page as module
-from harness.site.board import Board, read_board
 from harness.site.papers_page import papers_page
 from tests.harness.reports.conftest import NASTY, base_row
 

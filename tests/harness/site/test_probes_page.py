@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from harness.canonical import slug
+from harness.collection.board import read_board
 from harness.records import Record, Row, write_record
 from harness.sample_files import write_scores
-from harness.site.board import read_board
 from harness.site.probe_gallery import read_gallery
 from harness.site.probe_scores import limits_of, seen, spread_of
 from harness.site.probes_page import probes_page

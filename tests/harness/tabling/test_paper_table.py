@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.canonical import canonical_json
-from harness.in_print import is_about, numbers_in
 from harness.papers import Paper, paper_names, read_paper
+from harness.papers.in_print import is_about, numbers_in
 from harness.records import Row
 from harness.reports.formats import table_csv
 from harness.tabling import table_of

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.in_print import published_numbers
+from harness.papers.in_print import published_numbers
 from harness.records import Row
 from harness.reports.formats import markdown, table_csv
 from harness.reports.layout import Table
@@ -184,6 +184,16 @@ def test_published_beside_measured(make: Make) -> None:
         (("dataset: x", "dataset: tinny"), "columns.0: unknown dataset 'tinny'; did you mean tiny"),
         (("dataset: x", "dataset: koniq10k"), None),
         (
+            ("metric: rmse", "metric: rmse, subset: typ=blur"),
+            "columns.1: unknown subset 'typ=blur'",
+        ),
+        (("metric: rmse", "metric: rmse, subset: type=blur"), None),
+        (
+            ("metric: rmse", "metric: rmse, split: ofical"),
+            "unknown split 'ofical'; did you mean of",
+        ),
+        (("dataset: x", "dataset: koniq10k, subset: typ=blur"), None),  # nothing is measured there
+        (
             ("protocol: correlation", "protocol: corelation"),
             "protocol 'corelation'; .* correlation",
         ),
@@ -202,6 +212,8 @@ def test_names_that_nothing_has_are_told_with_the_closest(
     rows = [
         *(row("apples", 0.9, m) for m in ("srcc", "rmse", "width")),
         base_row("b", "tiny", "correlation"),
+        row("apples", 0.9, subset="type=blur"),
+        row("apples", 0.9, "srcc_mean", split="official"),
     ]
     told = nullcontext() if match is None else pytest.raises(ValueError, match=match)
     with told as error:

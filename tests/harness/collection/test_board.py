@@ -8,12 +8,12 @@ import pytest
 
 from harness.about import about_bytes, card_content, card_path
 from harness.canonical import slug
+from harness.collection.board import Board, read_board
+from harness.collection.subjects import subject_called
 from harness.model import ModelCard, Weights
 from harness.records import Record, Row, write_record
 from harness.site import site_files
-from harness.site.board import Board, read_board
 from harness.site.leaderboard import leaderboard
-from harness.subjects import subject_called
 from tests.harness.site.test_leaderboard import row
 
 OLD, NEW = "1" * 64, "2" * 64

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .canonical import slug
-from .gating.pairs import Records
-from .gating.performance import CORRELATIONS, NO_PICTURES, Untestable, replicates
-from .protocols.base import word
-from .protocols.intervals import FEW_CONTENTS
-from .protocols.significance import SIGNIFICANCE
-from .records import Row
-from .site.board import Subject, model_slug
+from ..canonical import slug
+from ..collection.board import Subject, model_slug
+from ..gating.pairs import Records
+from ..gating.performance import CORRELATIONS, NO_PICTURES, Untestable, replicates
+from ..protocols.base import word
+from ..protocols.intervals import FEW_CONTENTS
+from ..protocols.significance import SIGNIFICANCE
+from ..records import Row
 
 _FEW = f"contents, {FEW_CONTENTS} are needed"
 _DEGENERATE = "fewer than half of the resamples have a value"

@@ -15,16 +15,16 @@ from enum import StrEnum
 
 import numpy as np
 
-from .errors import count
-from .gating.declared import Declaration, compares_models, declared, headlines
-from .gating.pairs import Pair, Place, Records, place_of, unlike
-from .gating.performance import Untestable
-from .protocols.paired import ALPHA
-from .protocols.rank_intervals import holm
-from .records import Row
-from .reports.layout import number
-from .site.board import Subject
-from .versus_effects import Effect, from_scores, from_significance
+from ..collection.board import Subject
+from ..errors import count
+from ..gating.declared import Declaration, compares_models, declared, headlines
+from ..gating.pairs import Pair, Place, Records, place_of, unlike
+from ..gating.performance import Untestable
+from ..protocols.paired import ALPHA
+from ..protocols.rank_intervals import holm
+from ..records import Row
+from ..reports.layout import number
+from .effects import Effect, from_scores, from_significance
 
 Study = tuple[str, str]  # dataset, protocol
 Key = tuple[str, ...]  # a place without its model

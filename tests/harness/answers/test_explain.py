@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from harness import papers
+from harness.answers.explain import explained
+from harness.answers.reasons import explain
 from harness.canonical import canonical_json, slug
-from harness.explaining import explain
-from harness.in_print import (
+from harness.collection.board import read_board
+from harness.papers import paper_names, read_paper
+from harness.papers.in_print import (
     differences,
     numbers_in,
     published_models,
     published_numbers,
     published_of,
 )
-from harness.papers import paper_names, read_paper
 from harness.papers.plan import select
 from harness.records import Record, Row, write_record
 from harness.results_command import app
-from harness.results_explain import explained
-from harness.site.board import read_board
 
 RUNNER = CliRunner()
 

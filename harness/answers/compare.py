@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .gating.pairs import Records, place_of, subject_of
-from .gating.performance import CORRELATIONS
-from .protocols.significance import SIGNIFICANCE
-from .records import Row
-from .registry import unknown
-from .reports.entries import seen_mark
-from .reports.layout import interval, number
-from .site.board import Board, Subject
-from .subjects import subject_called
+from ..collection.board import Board, Subject
+from ..collection.subjects import subject_called
+from ..gating.pairs import Records, place_of, subject_of
+from ..gating.performance import CORRELATIONS
+from ..protocols.significance import SIGNIFICANCE
+from ..records import Row
+from ..registry import unknown
+from ..reports.entries import seen_mark
+from ..reports.layout import interval, number
 from .versus import Answer, Line, Versus, versus
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 
-from .registry import unknown
-from .site.board import Subject
+from ..registry import unknown
+from .board import Subject
 
 _LIKE: tuple[Callable[[str], str], ...] = (str, str.lower)  # exactly so, or but for case
 _NAMES: tuple[Callable[[Subject], str], ...] = (

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .canonical import canonical_json
-from .contamination import plain
-from .papers import Paper, paper_names, read_paper
-from .papers.schema import COST
-from .records import Row
-from .reports.labels import called
+from ..canonical import canonical_json
+from ..contamination import plain
+from ..records import Row
+from ..reports.labels import called
+from . import Paper, paper_names, read_paper
+from .schema import COST
 
 
 @dataclass(frozen=True)

@@ -17,18 +17,18 @@ from hypothesis import strategies as st
 from scipy import stats
 from typer.testing import CliRunner
 
+from harness.answers.compare import compared, remarks
+from harness.answers.versus import Answer, Versus
 from harness.canonical import slug
+from harness.collection.board import read_board
 from harness.protocols.base import Entrant
 from harness.protocols.correlation import CORRELATION
 from harness.protocols.intervals import draw_counts
 from harness.protocols.significance import SIGNIFICANCE
 from harness.records import Record, Row, write_record
 from harness.results_command import app
-from harness.results_compare import compared, remarks
 from harness.sample import Dataset, FileSource, Sample
 from harness.sample_files import write_samples, write_scores
-from harness.site.board import read_board
-from harness.versus import Answer, Versus
 
 RUNNER = CliRunner()
 

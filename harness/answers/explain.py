@@ -7,10 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .contamination import plain
-from .errors import count
-from .explaining import explain, printed
-from .in_print import (
+from ..collection.board import Board, Subject
+from ..collection.subjects import subject_called
+from ..contamination import plain
+from ..errors import count
+from ..papers import paper_names, read_paper
+from ..papers.in_print import (
     Published,
     differences,
     is_about,
@@ -19,13 +21,11 @@ from .in_print import (
     published_numbers,
     published_of,
 )
-from .papers import paper_names, read_paper
-from .protocols.cross_dataset import CROSS_DATASET
-from .records import Row
-from .registry import entries, listed_models, unknown
-from .reports.layout import number
-from .site.board import Board, Subject
-from .subjects import subject_called
+from ..protocols.cross_dataset import CROSS_DATASET
+from ..records import Row
+from ..registry import entries, listed_models, unknown
+from ..reports.layout import number
+from .reasons import explain, printed
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from ..reports.groups import Group, group
 from ..reports.labels import Variant, labels
 
 if TYPE_CHECKING:
-    from ..in_print import Published
+    from ..papers.in_print import Published
 
 COSTS = "costs.csv"  # what `iqa-eval cost --out` writes, beside the folder of records
 PICTURES = "pictures"  # a folder for each model, by its slug: what to show of it
@@ -64,7 +64,7 @@ class Board:
 
     def published(self, row: Row) -> tuple[Published, ...]:
         """What papers print for the very number of ``row``."""
-        from ..in_print import published_of
+        from ..papers.in_print import published_of
 
         return published_of(row)
 

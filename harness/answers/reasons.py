@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .errors import count
-from .in_print import Published, differences
-from .records import Row
-from .reports.layout import interval, number
+from ..errors import count
+from ..papers.in_print import Published, differences
+from ..records import Row
+from ..reports.layout import interval, number
 
 _SEEN = {
     "content": "scenes of what it is measured on, which may flatter it",
