@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,20 +48,21 @@ def cost(
     batches = [_positive(text, "--batch", "1,8,32") for text in batch.split(",")]
     names = list(_every()) if every else list(models or ())
     given = options_of("model", names, model_option)
-    rows, failed = [], False
+    rows, problems = [], []
     with tqdm(total=len(names) * len(sizes), unit="size", leave=False, delay=2) as bar:
         for name in names:
             bar.set_description(name, refresh=False)
             found, problem = _measure(name, given[name], sizes, batches, device, bar)
-            if problem is not None:
-                bar.write(f"{name}: {problem}", file=sys.stderr)
-            failed |= problem is not None or any(each.counts is None for each in found)
             rows += found
+            problems += [] if problem is None else [f"{name}: {problem}"]
+    for line in problems:
+        typer.echo(line, err=True)
     if rows:
         where = _where(device)
         _print(rows, where)
         if out is not None:
             _write(rows, where, out)
+    failed = bool(problems) or any(each.counts is None for each in rows)
     raise typer.Exit(int(not rows if every else failed))
 
 
