@@ -652,10 +652,10 @@ MEASURE = """
 import resource, sys, time
 from harness.images import decode
 decode(sys.argv[1])
-peak, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+peak, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
 for path in sys.argv[2:]:
     print(decode(path).reason)
-print(time.perf_counter() - start)
+print(time.process_time() - start)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak)
 """
 
@@ -676,9 +676,9 @@ def test_huge_headers_are_answered_at_once_in_little_memory(tmp_path):
 
 
 def test_a_huge_webp_header_is_answered_at_once():
-    start = time.perf_counter()
+    start = time.process_time()
     assert reason(huge("WebP", 16_000, 16_000)).startswith("cannot decode WebP")
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.filterwarnings("error")
