@@ -47,7 +47,7 @@ def load(
         begun,
         config,
         name=model,
-        version="1",
+        version="2",
         summary=f"{begun.card.name} fine-tuned on labels (L1), with one decoder layer",
         options={key: value for key, value in given.items() if value is not None},
     )

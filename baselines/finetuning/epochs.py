@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ..denormals import denormals_as_zero
 from ..loading import usable_device
 from ..pretraining import checkpoint
 from . import curve, states
@@ -30,13 +31,13 @@ def run_epochs(fit: Fit, begun: Mapping[str, Any] | None = None) -> Path:
     It goes on from the state in its folder or, where there is none, from ``begun``, of `begin`.
     Raises Diverged, in one line, where numbers are not finite any more.
     """
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), denormals_as_zero():
         return _Running(fit, states.read(fit) or begun).finished()
 
 
 def begin(fit: Fit) -> dict[str, Any]:
     """The state of ``fit`` before its first epoch, which is in its folder then."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), denormals_as_zero():
         return _Running(fit, states.read(fit)).state()
 
 

@@ -129,6 +129,7 @@ def _begin(draw: Draw) -> None:
     global _draw
     _draw = draw
     torch.set_num_threads(1)
+    torch.set_flush_denormal(True)  # as where it is trained
     Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
+from ..denormals import denormals_as_zero
 from ..state_dict import in_one_line
 from .batches import batches, step_seed
 from .books import SECONDS, STATE, WAITED, Books
@@ -33,6 +34,7 @@ class Ended(NamedTuple):
     failure: str = ""
 
 
+@denormals_as_zero()
 def train(
     fabric: Fabric,
     recipe: Recipe,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CARD = ModelCard(
     name="shdiqa",
-    version="1",
+    version="2",
     mode="NR",
     summary="SHDIQA (our implementation): a ViT fitted on labels and on damage block by block",
     paper="Li et al., SHDIQA, CVPR 2025, pp. 2344–2354",
