@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 from tqdm import tqdm
 
+from . import learning_curve
 from .canonical import slug
+from .errors import count
 from .executors import processes, serial
 from .fitting import Fitting, run_fits
 from .job import Job
@@ -15,6 +18,8 @@ from .model import Model
 from .protocols.base import Need
 from .settings import Settings
 from .subset import read_by
+
+_EVERY = 5.0  # seconds, at least, from one look at the learning curves to the next
 
 
 def fitting_of(job: Job, need: Need, key: str, settings: Settings) -> Fitting:
@@ -49,9 +54,14 @@ def run_lacking(fits: Sequence[Fitting], settings: Settings) -> tuple[int, int]:
             unit="fit",
             disable=not settings.progress,
         ) as bar:
+            told = time.monotonic()
 
             def tick(n: int) -> None:
+                nonlocal told
                 bar.update(n)
+                if time.monotonic() - told >= _EVERY:
+                    told = time.monotonic()
+                    bar.set_postfix_str(_epochs(todo))
 
             if settings.device == "cpu":
                 processes.execute(run_fits, todo, tick, settings.workers, at_once=True)
@@ -59,3 +69,9 @@ def run_lacking(fits: Sequence[Fitting], settings: Settings) -> tuple[int, int]:
                 serial.execute(run_fits, todo, tick)
     results = [p for each in plans for p in each]
     return sum(p.lacking for p in results), sum(p.total for p in results)
+
+
+def _epochs(fits: Sequence[Fitting]) -> str:
+    """How far they are, since a single one may take an hour: what their learning curves say."""
+    rows = sum(len(learning_curve.read(fit.folder)) for fit in fits)
+    return count(rows, "epoch") if rows else "no epoch yet"

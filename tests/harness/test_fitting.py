@@ -22,7 +22,7 @@ from filelock import FileLock
 from PIL import Image
 from scipy import stats
 
-from harness import learning_curve, run
+from harness import fit_stage, learning_curve, run
 from harness.executors import processes
 from harness.images import DEFAULT_POLICY, Decoded, DecodePolicy, Failure, decode
 from harness.protocols.base import Fit, Inputs, Measure, Need, Protocol
@@ -632,6 +632,13 @@ def test_the_record_says_what_was_fitted_and_how_it_went(go, tmp_path):
         {"epoch": 1.0, "loss": 0.5, "kept": "no"},
         {"epoch": 2.0, "loss": 0.5, "kept": "no"},
     ]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_bar_says_how_many_epochs_there_were(go, line, monkeypatch, capfd, workers):
+    monkeypatch.setattr(fit_stage, "_EVERY", 0.0)
+    go(line, noisy(24), workers=workers, progress=True)
+    assert f"{FITS * line.epochs} epochs" in capfd.readouterr().err
 
 
 # How they end ----------------------------------------------------------------------------
