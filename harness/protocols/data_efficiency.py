@@ -120,7 +120,8 @@ def _evaluate(inputs: Inputs, shares: tuple[float, ...], repeats: int) -> list[M
     else:
         output = finite(inputs.outputs[Need("features")], "features are")
         found = usable(inputs.dataset.samples, output)
-    how = ", fine-tuned, an eighth of the fraction for validation" if fitted else ""
+    held_out = "an eighth of a fraction's contents, at least one, for validation"
+    how = f", fine-tuned, {held_out}" if fitted else ""
     study = _Study(found, n_contents, unit, repeats, how)
     if not fitted:
         if not len(found.samples) or not vary(found.values):

@@ -32,7 +32,7 @@ from .split_plan import SplitPlan
 from .split_rows import mean_scores, split_rows
 from .splits import Split, hold_out, shared_contents, shuffled
 
-_HELD_OUT = "an eighth of training for validation"
+_HELD_OUT = "an eighth of the training contents, at least one, for validation"
 
 
 def fine_tune(splits: str = "70/10/20", n_splits: int = 10) -> Protocol:

@@ -335,7 +335,9 @@ def test_fits_of_fractions_against_scipy(rated: Rated, inputs: Make) -> None:
     for (share, rest), each in expected.items():
         row = found(rows, f"fraction={100 * share:g}%" + (" test=rest" if rest else ""))["srcc"]
         assert row.value == pytest.approx(np.mean(each), abs=1e-12)
-        assert row.split.endswith("fine-tuned, an eighth of the fraction for validation")
+        assert row.split.endswith(
+            "fine-tuned, an eighth of a fraction's contents, at least one, for validation"
+        )
         assert row.ci_low < row.value < row.ci_high
     lost = {**outputs, needs[0]: Output((), np.empty(0), dict.fromkeys(needs[0].fit.test, "no"))}
     row = found(protocol.evaluate(inputs(dataset, lost)), "fraction=10%")["srcc"]

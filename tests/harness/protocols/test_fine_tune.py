@@ -74,7 +74,11 @@ def test_the_median_over_splits_is_that_of_scipy(rated: Rated, inputs: Make, spl
     assert row["srcc"].ci_low < row["srcc"].value < row["srcc"].ci_high
     assert by_name(rows, "type=blur")["srcc"].value == pytest.approx(np.median(blur), abs=1e-12)
     assert row["srcc"].ci_method.endswith("centered, fits held fixed")
-    held_out = ", an eighth of training for validation" if splits == "80/20" else ""
+    held_out = (
+        ", an eighth of the training contents, at least one, for validation"
+        if splits == "80/20"
+        else ""
+    )
     assert row["srcc"].split == f"median of 3 splits ({splits}){held_out}"
     assert row["srcc"].scores.keys() == {name for need in needs for name in need.fit.test}
     assert row["srcc"].n_expected == 100
@@ -94,7 +98,7 @@ def test_few_contents_are_tested_once_in_five_folds(rated: Rated, inputs: Make) 
     expected = stats.spearmanr([scores[s.id] for s in dataset.samples], labels).statistic
     assert row.value == pytest.approx(expected, abs=1e-12)
     folds = "5 folds of contents, predictions pooled"
-    assert row.split == f"{folds}, an eighth of training for validation"
+    assert row.split == f"{folds}, an eighth of the training contents, at least one, for validation"
     assert row.marks == ("few contents (8)",)
     assert row.scores == scores
 
