@@ -53,7 +53,8 @@ def limits(facts: Mapping[str, Any]) -> str:
             "paper's student starts from ImageNet, and sees 90 crops of 224 pixels of each "
             "image. A teacher of damage may add less to an encoder that knows damage already.",
             "Eight contents: intervals over them are wide, and 2 of 8 are the test part of a "
-            "repeat.",
+            "repeat. A validation part has one content at least: at 25 % a fit learns from the "
+            "versions of a single photograph, and those of another choose its epoch.",
         ]
     return "\n".join(["\n## What this does not say\n", *(f"- {line}" for line in told), ""])
 

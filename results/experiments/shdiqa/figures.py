@@ -42,7 +42,7 @@ def _differences(table: pd.DataFrame, colors: dict[str, str]) -> Iterator[Pictur
         "differences",
         figure,
         "What SHDIQA adds to its control",
-        "bars: 95 % intervals of the paired difference, over contents or over repeats",
+        "bars: 95 % t intervals of the paired difference, over splits or over repeats",
         "Right of the line SHDIQA predicts the labels better than the plain ViT that was fitted on "
         "the same images from the same weights.",
         f"Points with intervals, {len(names)} differences; the tables have the numbers.",

@@ -16,7 +16,8 @@ from baselines.finetuning.run import SECONDS
 from harness.cache import default_cache
 from harness.canonical import canonical_json, slug
 from harness.images import DecodePolicy
-from harness.jobs import Job, resolve
+from harness.job import Job
+from harness.jobs import resolve
 from harness.model import Model, Unavailable
 from harness.protocols import metrics
 from harness.protocols.base import Inputs, Need
@@ -211,9 +212,12 @@ def _paired(rows: pd.DataFrame, kind: str) -> Iterator[dict[str, Any]]:
                 if not len(values):
                     continue
                 interval = repeats_interval(values.tolist(), (-2, 2))
+                method = interval.method
+                if kind == "fine-tune":
+                    method = method.replace("repeats", "splits")
                 yield {
                     **{"study": kind, "dataset": dataset, "subset": subset},
                     **{"model": model, "against": control, "metric": metric},
                     **{"value": values.mean(), "low": interval.low, "high": interval.high},
-                    **{"interval": f"{interval.method}, paired", "n": len(values)},
+                    **{"interval": f"{method}, paired", "n": len(values)},
                 }

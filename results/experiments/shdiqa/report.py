@@ -140,7 +140,8 @@ def partitions(rows: pd.DataFrame) -> Iterator[str]:
         "Published: SRCC / PLCC of SHDIQA's supplementary Table 3, on other data (photographs that "
         "people rated), of other sizes, median of 10 splits: beside ours, not comparable with it. "
         "Pooled: over the predictions of all folds together, each of a fit of its own, which adds "
-        "what fits differ in scale.\n"
+        "what fits differ in scale: a difference of pooled numbers, as `iqa-eval results compare` "
+        "gives it, is not one of fits, and decides nothing here.\n"
     )
     yield from lines(
         [
@@ -198,6 +199,7 @@ def fits(curves: pd.DataFrame) -> Iterator[str]:
         body.append(
             (
                 *(study, dataset, model, str(len(kept))),
+                *(_range(kept[part]) for part in ("train", "validation")),
                 f"{(kept['epoch'] == last).mean():.0%}",
                 f"{kept['srcc'].mean():.3f}".replace("-", "−"),
                 "–" if pd.isna(told) else f"{told:.0%}",
@@ -206,12 +208,18 @@ def fits(curves: pd.DataFrame) -> Iterator[str]:
         )
     yield from lines(
         [
-            *("protocol", "data", "model", "fits", f"that keep epoch {last}, the last"),
+            *("protocol", "data", "model", "fits", "images learned from", "chosen by"),
+            f"fits that keep epoch {last}, the last",
             *("SRCC on their validation part", "types that the teacher tells"),
             "seconds of training an epoch, median",
         ],
         body,
     )
+
+
+def _range(values: pd.Series) -> str:
+    low, high = int(values.min()), int(values.max())
+    return str(low) if low == high else f"{low}–{high}"
 
 
 def _published_seconds() -> str:
