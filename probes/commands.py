@@ -26,7 +26,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Fixes everything that is drawn.")] = 0,
 ) -> None:
     """Evaluate real models on embedded photographs: tables, figures and a page in minutes."""
-    from harness.cli import show
+    from harness.run_command import show
     from harness.suite import make_suite
 
     from .demo import demo_probes

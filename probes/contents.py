@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import torch
 
 LONG_SIDE = 384  # pixels, of the embedded contents
+# The labeled sets of the embedded contents: a head that was fitted on either has seen them all.
+LABELED = ("demo", "demo-full")
 
 # id, package, path in the package, license as the package (or the named owner) documents it.
 _EMBEDDED = (

@@ -14,7 +14,7 @@ from itertools import product
 from harness.canonical import digest
 from harness.sample import Damage, Dataset, Pair, Sample
 
-from .contents import Content, embedded
+from .contents import LABELED, Content, embedded
 from .degradations import TYPES
 from .mask_shapes import SHAPES
 from .masks import MaskRecipe
@@ -85,6 +85,7 @@ def _labeled(name: str, severities: Severities) -> Dataset:
         license=_LICENSE,
         circular=CIRCULAR,
         requires=REQUIRES,
+        known_as=LABELED,
     )
 
 
@@ -124,6 +125,7 @@ def _probes(name: str, severities: Severities, seed: int) -> Dataset:
         license=_LICENSE,
         head_dataset="demo",
         requires=REQUIRES,
+        known_as=LABELED,
     )
 
 

@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.errors import count
 from harness.protocols.agreement import join
 from harness.protocols.base import Inputs, Measure, Need, Protocol, Skip
 from harness.protocols.outcomes import by_image, finite
@@ -56,6 +57,7 @@ _TYPED = {
 _AMOUNTS = {"mae": "mae", "mae_flat": "mae_flat"}  # of a single damage
 _IOUS = ("iou", "any_iou")
 _ALONE = "the threshold of IoU is chosen on other contents, and there are none"
+_WHERE_IDLE = "leakage is of images whose types all have a channel"
 _NO_TYPES = "no channel of the map names a type of damage"
 
 
@@ -131,7 +133,7 @@ def _maps(inputs: Inputs) -> Iterator[Measure]:
     damages = readings(probes, output, card, trained(card))
     about = None if claims(card) else _NO_TYPES
     for n, part in damages.groupby("n"):
-        subsets = [((), "")] if n == 1 else [((), f"damages={n}")]
+        several, unit = ("", None) if n == 1 else (f"damages={n}", "N counts damages")
         ways = [
             (),
             ("seen",),
@@ -143,14 +145,16 @@ def _maps(inputs: Inputs) -> Iterator[Measure]:
             for key, cell in _parts(part, by):
                 for metric, column in metrics.items():
                     rows = cell if metric in _ANY else cell[cell["claimed"] != "no"]
-                    subset = _joined(subsets[0][1], key if key != "all" else "")
+                    rows = rows[rows["leaks"] != "no"] if metric == "leakage" else rows
+                    subset = _joined(several, key if key != "all" else "")
                     if about and metric in {*_TYPED, *_AMOUNTS}:
                         if not by:
                             yield Measure(metric, None, len(rows), 0, 0, subset, reason=about)
                     elif len(rows):
                         row = of_means(metric, rows, column, subset, inputs.seed)
-                        told = _failed(rows, output.failures)
+                        told = join(unit, _failed(rows, output.failures))
                         note = "of all channels together" if about and metric in _FOUND else None
+                        note = _WHERE_IDLE if unit and metric == "leakage" else note
                         if row.value is None and column in _IOUS and rows["any_auroc"].any():
                             note = join(note, _ALONE)
                         yield replace(row, reason=join(row.reason, note, told))
@@ -179,12 +183,12 @@ def _failed(rows: pd.DataFrame, failures: object) -> str | None:
     failed = sorted(name for name in set(rows["id"]) if name in failures)
     if not failed:
         return None
-    return f"{len(failed)} failed: first {failed[0]}: {failures[failed[0]]}"
+    return f"{count(len(failed), 'image')} failed: first {failed[0]}: {failures[failed[0]]}"
 
 
 RELATIONAL = Protocol(
     name="relational",
-    version="1",
+    version="2",
     summary="two versions of a scene: maps by type, direction, ranking within contents",
     headline="pair_accuracy",
     needs=_needs,

@@ -7,7 +7,7 @@ channels together or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,11 +65,12 @@ def readings(
     inside the mask, divided among the types of one sign in it, as of equals; type_chance: that of
     a channel drawn at random. direction: 1 where its sign there is right, 0.5 for none at all.
     mae: of its channel against the target, mae_flat: of 0.5 everywhere. leakage: mean |F − 0.5|
-    inside the mask over the channels of types that the image does not have.
+    inside the mask over the channels of types that the image does not have. ``leaks``: "yes" where
+    there are such channels; "no" where one may be about a type without a channel of its own.
     """
     import pandas as pd
 
-    probes, about = list(probes), claims(card)
+    probes, about, n = list(probes), claims(card), len(card.map_channels)
     rows: list[dict[str, Any]] = []
     ious: dict[str, list[np.ndarray]] = {"iou": [], "any_iou": []}
     row_of = {name: i for i, name in enumerate(output.ids)}
@@ -77,6 +78,7 @@ def readings(
         found = None
         if probe.id in row_of:
             found = told_of(output.values[row_of[probe.id]][None])
+        types = [damage.type for damage in probe.damages]
         for d, damage in enumerate(probe.damages):
             own = about.get(damage.type)
             numbers = {} if found is None else _numbers(probe, d, found, about)
@@ -89,6 +91,7 @@ def readings(
                     **dict(types=kind({damage.type})),
                     **dict(area=damage.area_asked, severity=damage.severity),
                     "claimed": "" if not about else "no" if own is None else "yes",
+                    "leaks": "" if not about else "yes" if _idle(types, about, n) else "no",
                     **{name: numbers.get(name, np.nan) for name in NUMBERS},
                 }
             )
@@ -120,7 +123,7 @@ def _numbers(probe: Sample, d: int, found: Told, about: Claims) -> dict[str, Any
     alike = sum(place == (channel, sign) for place in about.values())
     severity, sizes = probe.damages[d].severity, found.size[0, :ANY, d]
     signs = [about[t][1] if about.get(t, (ANY,))[0] == channel else 0 for t in types]
-    idle = sorted(set(range(len(sizes))) - {about[t][0] for t in types if t in about})
+    idle = _idle(types, about, len(sizes))
     top = sizes == sizes.max()  # channels that tie share the point
     return numbers | {
         "auroc": found.auroc[0, channel, d],
@@ -130,8 +133,15 @@ def _numbers(probe: Sample, d: int, found: Told, about: Claims) -> dict[str, Any
         "direction": (1 + sign * np.sign(found.signed[0, channel, d])) / 2,
         "mae": found.mae[0, channel, SIGNS.index((*signs, *[0] * (len(SIGNS[0]) - len(signs))))],
         "mae_flat": found.share[0, 0, d] * (np.nan if severity is None else severity) / 10,
-        "leakage": sizes[idle].mean() if idle and all(t in about for t in types) else np.nan,
+        "leakage": sizes[idle].mean() if idle else np.nan,
     }
+
+
+def _idle(types: Sequence[str], about: Claims, channels: int) -> list[int]:
+    """The channels that are about none of the types of an image, as far as that is known."""
+    if not all(type in about for type in types):
+        return []
+    return sorted(set(range(channels)) - {about[type][0] for type in types})
 
 
 def _at_threshold(curves: np.ndarray, contents: np.ndarray) -> np.ndarray:

@@ -45,7 +45,7 @@ def sensitivity(coverage: str = "") -> Protocol:
     """
     return Protocol(
         name="sensitivity",
-        version="5",
+        version="6",
         summary="which local damage a score notices: response, detection, thresholds, index",
         headline="response",
         needs=partial(_needs, coverage),

@@ -17,7 +17,7 @@ from harness.sample import Damage, Dataset, Pair, Sample
 
 from .achieved import Achieved, measured
 from .calibration import calibrated
-from .contents import Content, embedded, folder
+from .contents import LABELED, Content, embedded, folder
 from .coverage_probes import coverage_probes
 from .design import DESIGN, Design
 from .ladders import probes, wanted
@@ -76,6 +76,7 @@ def probe_set(
         license=_LICENSE if root is None else "unknown",
         head_dataset=head or _labeled(),
         requires=REQUIRES,
+        known_as=LABELED if root is None else (),
     )
 
 

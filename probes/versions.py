@@ -19,7 +19,7 @@ from harness.canonical import digest
 from harness.datasets import load_dataset
 from harness.sample import Damage, Dataset, Pair, Sample
 
-from .contents import Content, embedded
+from .contents import LABELED, Content, embedded
 from .degradations import TYPES
 from .masks import MaskRecipe, area_met
 from .render import REQUIRES, Recipe, alpha_of, mask_json
@@ -52,6 +52,7 @@ def demo_versions(seed: int = 0) -> Dataset:
         ),
         license="of the photographs: see probes/contents.py",
         requires=REQUIRES,
+        known_as=LABELED,
     )
 
 

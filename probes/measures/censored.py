@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -42,12 +43,37 @@ class Threshold:
             return np.nan
         return ends.get(self.censored, float(np.log2(self.area)))
 
+    @property
+    def upper(self) -> float:
+        """log₂ of the area that it is at most: of its end where it is below, inf where never."""
+        return float(np.log2(self.area)) if self.area and self.censored == "below" else self.log2
 
-def censored(x: float, ends: tuple[float, float], reason: str | None = None) -> Threshold:
+
+def censored(x: float, ends: tuple[float, float]) -> Threshold:
     """The threshold at log₂ area ``x``, which is ±inf beyond the areas tested, ``ends``."""
     if np.isinf(x):
-        return Threshold(ends[int(x > 0)], "never" if x > 0 else "below", reason)
-    return Threshold(float(2**x), "", reason)
+        return Threshold(ends[int(x > 0)], "never" if x > 0 else "below")
+    return Threshold(float(2**x))
+
+
+def upper_end(x: float, smallest: np.ndarray, ends: tuple[float, float]) -> Threshold:
+    """``censored`` of an upper end, which is below an area where it is one of ``smallest``."""
+    bounds = smallest[np.log2(smallest) == x]
+    return Threshold(float(bounds[0]), "below") if len(bounds) else censored(x, ends)
+
+
+def middle(found: Sequence[Threshold]) -> Threshold:
+    """The median of areas, at least one, none of them without an area.
+
+    One that is below an area orders as that area, and "never" above all: no model is said to see
+    more than was shown. Of an even number it is the geometric mean of the middle two, or the
+    upper one where one is censored.
+    """
+    ordered = sorted(found, key=lambda t: (t.upper, t.censored != "below", t.area))
+    lower, upper = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    if lower.censored or upper.censored:
+        return upper
+    return Threshold(float(2 ** ((lower.log2 + upper.log2) / 2)))
 
 
 def percentiles(

@@ -8,14 +8,14 @@ in every resample, and orders below or above all others.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.protocols.intervals import draw_counts
 
-from .censored import Threshold, censored, medians, percentiles
+from .censored import Threshold, censored, medians, middle, percentiles, upper_end
 from .null import Null
 from .psychometric import LEVEL as NOTICED
 from .psychometric import crossing, fit_psychometric, likely_crossings
@@ -85,10 +85,10 @@ def thresholds(
 def median_threshold(fits: Sequence[Fit]) -> Fit:
     """The median over cells fitted in one call (e.g. types), with its interval over contents.
 
-    Censored values order below or above all others, so that the median may be censored itself.
-    Of an even number it is the geometric mean of the middle two, or the upper one of them where
-    one is censored: no model is said to see more than was shown. Cells without a threshold
-    are left out, and counted in ``reason``. ValueError where the draws differ.
+    It may be censored itself, as its middle cell is: see ``middle``. The lower end takes what is
+    below an area as if it were nothing, the upper end as that area: so the interval holds the
+    median. An end that is not known is beyond all areas tested. Cells without a threshold are
+    left out, and counted in ``reason``. ValueError where the draws differ.
 
     It is biased: over few contents that differ, the area where 75 % of images are detected comes
     out close to that where 50 % are, so that the median of cells of two to four contents is too
@@ -102,27 +102,30 @@ def median_threshold(fits: Sequence[Fit]) -> Fit:
     if not known:
         reason = fits[0].threshold.reason if fits else "no cell"
         return _without(reason or "no cell", 0, 0)
-    ends = max(fit.ends[0] for fit in known), min(fit.ends[1] for fit in known)
-    value = medians(np.array([[fit.threshold.log2] for fit in known]))[0]
-    seed = known[0].seed
+    value, seed = middle([fit.threshold for fit in known]), known[0].seed
     if any((fit.seed, len(fit.replicates)) != (seed, len(known[0].replicates)) for fit in known):
         raise ValueError("the thresholds come from different draws of contents")
     n_contents = known[0].drawn
-    replicates = medians(np.stack([fit.replicates for fit in known]))
+    replicates = np.stack([fit.replicates for fit in known])
+    tested = np.array([fit.ends for fit in known])
+    ends = float(tested[:, 0].min()), float(tested[:, 1].max())
     low, high, method = None, None, "no interval: one content"
     if n_contents > 1:
-        drawn, method = percentiles(replicates, n_contents, seed)
         lows = np.array([[-np.inf if fit.low is None else fit.low.log2] for fit in known])
-        highs = np.array([[np.inf if fit.high is None else fit.high.log2] for fit in known])
+        highs = np.array([[np.inf if fit.high is None else fit.high.upper] for fit in known])
+        (drawn, _), method = percentiles(medians(replicates), n_contents, seed)
         # Between two of which one is censored the median is the outer one.
-        low = censored(min(drawn[0], -medians(-lows)[0]), ends)
-        high = censored(max(drawn[1], medians(highs)[0]), ends)
+        low = censored(min(drawn, -medians(-lows)[0], value.log2), (ends[0], tested[:, 1].min()))
+        bounded = np.maximum(replicates, np.log2(tested[:, :1]))  # what is below an end, as that
+        (_, drawn), _ = percentiles(medians(bounded), n_contents, seed)
+        high = upper_end(max(drawn, medians(highs)[0], value.upper), tested[:, 0], ends)
         method = f"{method}; {_BIASED}"
     left = len(fits) - len(known)
     reason = f"{left} of {len(fits)} cells have no threshold" if left else None
     return Fit(
-        censored(value, ends, reason), low, high, f"median of {len(known)} cells, {method}",
-        sum(fit.n for fit in known), n_contents, ends=ends, seed=seed, replicates=replicates,
+        replace(value, reason=reason), low, high, f"median of {len(known)} cells, {method}",
+        sum(fit.n for fit in known), n_contents, ends=ends, seed=seed,
+        replicates=medians(replicates),
     )  # fmt: skip
 
 

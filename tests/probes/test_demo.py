@@ -1,15 +1,20 @@
 """The embedded datasets: balance, pairing, honest names."""
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
+from harness.contamination import contamination
+from harness.model import TrainedOn
 from harness.sample import Dataset
 from probes.degradations import TYPES
 from probes.demo import AREAS, demo, demo_full, demo_probes, demo_probes_full
 from probes.masks import area_met
 from probes.pseudo_labels import CONSTITUENTS, shipped
+from probes.versions import demo_versions
+from tests.conftest import card
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +96,19 @@ def test_the_full_probe_plan_holds_the_part() -> None:
 
 def test_another_seed_gives_other_images(probes: Dataset) -> None:
     assert demo_probes(seed=1).images_hash != probes.images_hash
+
+
+@pytest.mark.parametrize("make", [demo_probes, demo_probes_full, demo_versions])
+def test_a_head_that_was_fitted_on_demo_has_seen_these_photographs(
+    make: Callable[[], Dataset],
+) -> None:
+    """Full-frame probes are pictures of demo."""
+    for name in ("demo", "demo-full"):
+        head = card("m", trained_on=(TrainedOn(name, role="pseudo", component="head"),))
+        assert contamination(head, make()) == "images"
+        assert contamination(head, make(), head=False) == "none"
+
+
+def test_demo_and_its_full_plan_are_the_same_pictures() -> None:
+    head = card("m", trained_on=(TrainedOn("demo", role="pseudo", component="head"),))
+    assert contamination(head, demo()) == contamination(head, demo_full()) == "labels"

@@ -51,6 +51,7 @@ def test_build_verify_and_render_again(probe: Probe, tmp_path: Path) -> None:
 
 def test_a_set_of_other_photographs_needs_their_folder_again(probe: Probe, tmp_path: Path) -> None:
     out, photographs = tmp_path / "set", tmp_path / "photographs"
+    photographs.mkdir()
     built = probe("build", "demo-probes", "--out", out, "--root", photographs, "--workers", 1)
     assert built.exit_code == 0, built.output
     assert all(str(tmp_path) not in path.read_text() for path in out.glob("*.[jm]*[nd]"))

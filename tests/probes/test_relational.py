@@ -237,8 +237,27 @@ def test_what_failed_is_counted_and_named() -> None:
     rows = evaluate(dataset, {MAPS: maps_of(dataset, oracle, failed)})
     row = rows["auroc", "all"]
     assert (row.n_expected, row.n_scored, row.n_failed) == (24, 23, 1)
-    assert row.reason == "1 failed: first 1/jpeg-2: too large"
+    assert row.reason == "1 image failed: first 1/jpeg-2: too large"
     assert row.value == 1
+
+
+def test_leakage_counts_what_it_applies_to() -> None:
+    """Beside a type without a channel a channel that rises need not be wrong."""
+    dataset = probe_set()
+    samples = [probe(c, ("darken", 3.0), ("webp", 5.0)) for c in range(3)]
+    dataset = replace(dataset, samples=(*dataset.samples, *samples))
+    failed = {samples[0].id: "too large", "2/darken-3+jpeg-5": "too large"}
+    rows = evaluate(dataset, {MAPS: maps_of(dataset, oracle, failed)})
+    counts = {
+        metric: (row.n_expected, row.n_scored, row.n_failed)
+        for metric in ("any_auroc", "auroc", "leakage")
+        for row in [rows[metric, "damages=2"]]
+    }
+    assert counts == {"any_auroc": (18, 14, 4), "auroc": (15, 12, 3), "leakage": (12, 10, 2)}
+    told = str(rows["leakage", "damages=2"].reason)
+    assert told.endswith(
+        "all have a channel; N counts damages; 1 image failed: first 2/darken-3+jpeg-5: too large"
+    )
 
 
 def scored(dataset: Dataset, score: Callable[[Sample], float]) -> Output:

@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.contamination import contamination
 from harness.images import Decoded, DecodePolicy, Failure
+from harness.model import TrainedOn
 from harness.sample import Dataset, Sample
 from probes.contents import folder
 from probes.design import DESIGN
 from probes.masks import area_met
 from probes.render import Recipe
 from probes.sets import probe_set, probes_default
+from tests.conftest import card
 
 SMALL = replace(
     DESIGN,
@@ -314,6 +317,18 @@ def test_photographs_that_would_be_one_are_named(tmp_path: Path, cache: Path) ->
     (tmp_path / "copy.png").write_bytes((tmp_path / "other.png").read_bytes())
     with pytest.raises(ValueError, match=r"'copy' and 'other' are one photograph: mend"):
         probes_default(root=str(tmp_path))
+
+
+def test_a_head_that_was_fitted_on_demo_has_seen_the_embedded_photographs_and_no_others(
+    probes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probes.sets.measured", lambda samples: {})  # which takes its time
+    design = replace(SMALL, harmless=(), equal_damage=0, equal_energy=0)
+    head = card("m", trained_on=(TrainedOn("demo", role="pseudo", component="head"),))
+    embedded = probe_set("small", None, 500, 0, design)
+    assert contamination(head, embedded) == "images"
+    assert contamination(head, embedded, head=False) == "none"
+    assert contamination(head, probes) == "none"
 
 
 @pytest.mark.slow

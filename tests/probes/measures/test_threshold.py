@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from harness.protocols.intervals import draw_counts
+from probes.measures.censored import Threshold
 from probes.measures.null import Null, null_of
 from probes.measures.psychometric import (
     FLATTEST,
@@ -278,6 +280,59 @@ def test_medians_of_censored_values() -> None:
         median_threshold([one, fitted(np.ones((24, 7)), seed=1)])
     assert median_threshold([none]).threshold.area is None
     assert median_threshold([]).threshold.reason == "no cell"
+
+
+def bounds(*texts: str) -> list[Fit]:
+    """Fits that say what each text does: threshold, low and high, as "0.03" or "< 1/16"."""
+
+    def threshold(text: str) -> Threshold:
+        words = text.split()
+        area = float(Fraction(words[-1]))
+        return Threshold(area, {"<": "below", ">": "never"}.get(words[0], ""))  # type: ignore[arg-type]
+
+    fits = []
+    for text in texts:
+        middle, low, high = map(threshold, (text.split(", ") * 3)[:3])
+        found = [t for t in (middle, low, high) if t.censored]
+        smallest = [t.area for t in found if t.censored == "below"] or [1 / 64]
+        largest = [t.area for t in found if t.censored == "never"] or [1.0]
+        ends, drawn = (smallest[0], largest[0]), np.array([middle.log2, low.log2, high.log2])
+        fits.append(Fit(middle, low, high, "", 1, 2, ends=ends, drawn=2, replicates=drawn))
+    return fits
+
+
+def said(fit: Fit) -> list[str]:
+    return [str(fit.threshold), str(fit.low), str(fit.high)]
+
+
+def test_a_few_cells_without_small_areas_do_not_speak_for_all() -> None:
+    few = bounds("< 1/16", "< 1/16")
+    assert said(median_threshold([*bounds(*["< 1/64"] * 9), *few])) == ["< 1/64"] * 3
+    # What is known of them is the bound alone: they may lie above what others show, or below.
+    seen = bounds("0.02", "0.03", "0.04")
+    assert said(median_threshold([*seen, *few])) == ["0.04", "0.02", "0.04"]
+    most = median_threshold([*seen[:2], *few, *bounds("< 1/32")])
+    assert said(most) == ["< 1/32", "< 1/64", "< 1/32"]
+    last = [*bounds("> 1/4", "> 1/4"), *bounds(*["> 1"] * 5)]
+    assert str(median_threshold(last).threshold) == "never"
+    assert str(median_threshold([*last, *bounds(*["> 1/4"] * 4)]).threshold) == "> 1/4"
+
+
+_RISING = ["< 1/64", "0.02", "< 1/32", "0.04", "< 1/16", "0.07", "0.3", "0.9", "> 1"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(st.sampled_from(_RISING), min_size=3, max_size=3), min_size=1, max_size=7))
+def test_the_median_lies_within_its_interval(cells: list[list[str]]) -> None:
+    texts = []
+    for cell in cells:
+        low, middle, high = sorted(cell, key=_RISING.index)  # a cell has one smallest area
+        texts.append(", ".join(low if t.startswith("<") else t for t in (middle, low, high)))
+    found = median_threshold(bounds(*texts))
+    low, middle, high = (t for t in (found.low, found.threshold, found.high) if t is not None)
+    assert low.log2 <= middle.log2 + 1e-9
+    for one, other in ((low, middle), (middle, high)):  # of a high end "< 1/32", what it reaches
+        assert one.area <= other.area * (1 + 1e-9)  # type: ignore[operator]
 
 
 def test_the_median_has_an_interval_over_contents() -> None:
