@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-# An absolute path, but no address and no fraction.
+# An absolute path, but no address and no fraction; in quotes, it may hold whatever a name can.
 _PATH = re.compile(r"(?<![\w.:/])/(?:[^\s/:;,()'\"]+/)+([^\s/:;,()'\"]+)")
+_QUOTED = re.compile(r"""(?<!\w)(['"])/(?:(?:(?!\1)[^/])+/)+((?:(?!\1)[^/])+)(?:\1|$)""")
 
 # As Python words a call with an argument that is not taken, and without one that is needed.
 _REFUSED = re.compile(r"(?:unexpected|multiple values for)(?: keyword)? argument '([^']+)'")
@@ -23,8 +24,14 @@ def message(error: BaseException) -> str:
     """The error's own words in one line, without the number of an error of the system."""
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
-        text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+        text = error.strerror if error.filename is None else f"{_name(error)}: {error.strerror}"
     return " ".join(text.split())
+
+
+def _name(error: OSError) -> str:
+    """The file's name, in quotes where one could not tell where it ends."""
+    name = str(error.filename)
+    return repr(name) if " " in name else name
 
 
 def printable(text: str) -> str:
@@ -72,7 +79,7 @@ def count(n: int, noun: str) -> str:
 
 def without_folders(text: str) -> str:
     """``text`` with absolute paths cut to their last part: records are the same everywhere."""
-    return _PATH.sub(r"…/\1", text)
+    return _PATH.sub(r"…/\1", _QUOTED.sub(r"\1…/\2\1", text))
 
 
 def portable(options: dict[str, Any]) -> dict[str, Any]:

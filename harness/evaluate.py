@@ -90,7 +90,7 @@ def evaluate(
         failures = {
             need.operation
             + (f" on {job.dataset_of(need).name}" if need.dataset else "")
-            + (f" after fit {number[need]}" if need.fit else ""): dict(output.failures)
+            + (f" after fit {number[need]}" if need.fit else ""): _portable(output.failures)
             for need, output in outputs.items()
         }
     others = {n.dataset: job.dataset_of(n) for n in outputs or () if n.dataset is not None}
@@ -98,7 +98,7 @@ def evaluate(
     rows = tuple(row(job, measure, context, device, others, head=head) for measure in measures)
     warned: dict[str, dict[str, None]] = defaultdict(dict)
     for output in (outputs or {}).values():
-        for name, why in output.warnings.items():
+        for name, why in _portable(output.warnings).items():
             warned[name][why] = None
     warnings = {name: "; ".join(whys) for name, whys in warned.items()}
     record = records.Record(rows, failures, job.model_slug, job.protocol_slug, warnings, fits)
@@ -106,6 +106,10 @@ def evaluate(
     ranks = isinstance(job.protocol, Protocol) and job.protocol.headline == "srcc"
     headlines = (m for m in measures if m.metric == "srcc" and m.subset == "all" and m.scores)
     return Evaluated(job, record, next(headlines, None) if ranks else None)
+
+
+def _portable(reasons: Mapping[str, str]) -> dict[str, str]:
+    return {name: without_folders(why) for name, why in reasons.items()}
 
 
 def _measure(job: Job, outputs: Mapping[Need, Output], seed: int) -> list[Measure]:

@@ -17,7 +17,8 @@ from typing import Any
 import pandas as pd
 
 from .atomic import write_atomic
-from .canonical import digest, slug
+from .canonical import canonical_json, digest, slug
+from .record_shape import check_shape
 from .upgrade import SCHEMA, upgraded
 
 # Marks a protocol that asks for what a model or dataset does not have: nothing went wrong.
@@ -67,6 +68,9 @@ class Row:
     def order(self) -> tuple[str, ...]:
         """Rows of a record are sorted by this."""
         return (self.split, self.subset, self.metric)
+
+
+_FIELDS = {each.name: str(each.type) for each in fields(Row)}
 
 
 @dataclass(frozen=True)
@@ -129,14 +133,19 @@ def text_of(content: Mapping[str, Any]) -> bytes:
 def load_record(path: Path, *, edited: bool = False) -> Record:
     """The record of one file, in the newest schema, with the slugs that its place has.
 
-    ValueError names the file if it is no record of a known schema, or if its digest does not fit
-    and ``edited`` does not allow for that.
+    ValueError names the file if it is no record of a known schema with fields of the right types
+    (see ``record_shape``), or if its digest does not fit and ``edited`` does not allow for that.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        content = json.loads(text)
         record = _parsed(content, path)
+        if "\\u" in text:
+            canonical_json(content).encode()  # half a character could not be written again
         trusted = edited or fits_digest(content)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except RecursionError:
+        raise ValueError(f"{path} is not a readable record: nested too deeply") from None
+    except (TypeError, ValueError) as error:  # a TypeError: fields are lacking
         raise ValueError(f"{path} is not a readable record: {error}") from error
     if not trusted:
         raise ValueError(
@@ -159,12 +168,12 @@ def fits_digest(content: Mapping[str, Any]) -> bool:
 
 def _parsed(content: Mapping[str, Any], path: Path) -> Record:
     content = upgraded(content)
+    check_shape(content, _FIELDS)
     found = [{**content["shared"], **row} for row in content["rows"]]
     rows = tuple(Row(**{**row, "marks": tuple(row["marks"])}) for row in found)
     names = path.parent.parent.name, path.stem
     fits = tuple(content.get("fits", ()))
-    failures = {name: dict(each) for name, each in content["failures"].items()}
-    return Record(rows, failures, *names, dict(content["warnings"]), fits)
+    return Record(rows, content["failures"], *names, content["warnings"], fits)
 
 
 def read_record(path: Path) -> tuple[Row, ...]:

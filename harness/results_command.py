@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from .collection.printing import FORMS, table_text
 from .errors import printable
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,7 +37,7 @@ def add(
     """Copy the records of a run, with their scores. Exit code 1, and nothing copied, if refused.
 
     A record is refused if the one that is kept was made of the same weights, images, labels and
-    versions, and says something else.
+    versions, and says something else. Of two comparisons of models the larger one stays.
     """
     from .collection import add as copy
 
@@ -50,6 +48,7 @@ def add(
             typer.echo(f"{change.what:<8}  {printable(change.place)}{printable(why)}")
     found = [change.what for change in changes]
     counts = [f"{found.count(what)} {what}" for what in ("new", "equal", "replaced", "refused")]
+    counts += [f"{found.count('kept')} kept"] if "kept" in found else []
     typer.echo(", ".join(counts))
     if "refused" in found:
         typer.echo(f"nothing was copied to {records}; --replace takes the new ones", err=True)
@@ -90,6 +89,8 @@ def merge(
     from .errors import count
 
     merged = join(sources, out)
+    for line in merged.kept:
+        typer.echo(f"kept      {printable(line)}")
     for each in merged.conflicts:
         typer.echo(f"conflict  {printable(f'{each.place}: {each.one} → {each.other}: {each.why}')}")
     if merged.conflicts:
@@ -129,7 +130,7 @@ def query(
     asked = names(columns) or (known if sql is not None else list(SHOWN))
     if asked != ["all"]:
         rows = rows[[known_field(name, known) for name in asked]]
-    typer.echo(_FORMS[form](rows), nl=False)
+    typer.echo(FORMS[form](rows), nl=False)
 
 
 @app.command()
@@ -154,13 +155,13 @@ def compare(
     board = read_board(records_folder(records))
     found = compared(board, a, b, names(datasets), names(protocols))
     if form != "table":
-        typer.echo(_FORMS[form](facts(found)), nl=False)
+        typer.echo(FORMS[form](facts(found)), nl=False)
         return
     typer.echo(printable(found.summary))
     typer.echo(printable(f"A: {found.a.label}"))
     typer.echo(printable(f"B: {found.b.label}"))
     if found.lines:
-        typer.echo(_table(shown(found)))
+        typer.echo(table_text(shown(found)))
     for remark in remarks(found):
         typer.echo(printable(remark))
 
@@ -185,38 +186,3 @@ def explain(
     folder = records_folder(records)
     for line in explained(read_board(folder), model, dataset, paper, packages_of(folder)):
         typer.echo(printable(line))
-
-
-def _table(rows: pd.DataFrame) -> str:
-    cells = [list(map(str, rows.columns))]
-    cells += [[_cell(value) for value in row] for row in rows.itertuples(index=False, name=None)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    right = [kind in "if" for kind in (rows[name].dtype.kind for name in rows.columns)]
-    lines = (
-        "  ".join(
-            text.rjust(width) if number else text.ljust(width)
-            for text, width, number in zip(line, widths, right, strict=True)
-        )
-        for line in cells
-    )
-    return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-def _csv(rows: pd.DataFrame) -> str:
-    return str(rows.to_csv(index=False))
-
-
-def _json(rows: pd.DataFrame) -> str:
-    import json
-
-    plain = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    return json.dumps(plain, indent=1, ensure_ascii=False, default=str) + "\n"
-
-
-_FORMS = {"table": _table, "csv": _csv, "json": _json}
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "–" if value != value else f"{value:.4f}"
-    return "–" if value is None else printable(str(value))

@@ -16,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from .registry import unknown
+from .yaml_text import read_yaml
 
 _SHIPPED = resources.files(__package__) / "suites"
 
@@ -48,7 +48,7 @@ class Suite(BaseModel):
     models: tuple[Named, ...]
     datasets: tuple[Named, ...]
     protocols: tuple[Named, ...] = (Named(name="correlation"),)
-    seed: int = 0
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0  # as records hold it
     icc: Literal["srgb", "ignore"] = "srgb"
 
     @field_validator("models", "datasets", "protocols", mode="before")
@@ -77,10 +77,7 @@ def read_suite(path: Path, models: Sequence[Any] = ()) -> Suite:
     if file is None:
         known = ", ".join(sorted(shipped))
         raise FileNotFoundError(f"{path}: no such suite file, nor one of {known}")
-    try:
-        content = yaml.safe_load(file.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not readable YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(file.read_bytes(), path)
     if not isinstance(content, dict):
         raise ValueError(f"{path}: a suite is a mapping with models, datasets and protocols")
     if models and "models" in content:

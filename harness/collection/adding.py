@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..records import Record, load_record
 from . import folders
+from .comparisons import given_up, is_comparison, is_measured, settle
 from .difference import adds, by_content, difference, inputs, same
 from .validating import require_valid
 
@@ -16,7 +17,8 @@ class Change:
     """What becomes of one place in the collection, and why."""
 
     place: str
-    what: str  # new, equal, replaced or refused
+    what: str  # new, equal, kept, replaced or refused
+    record: Record  # the one that was to be added, or what is made of both
     why: str = ""
 
 
@@ -25,7 +27,8 @@ def add(source: Path, target: Path, *, replace: bool = False, labels: bool = Fal
 
     A record that differs from that of its place is taken if it was made of something else (other
     weights, images, labels or versions), or fills in what was open. If it was made of the same,
-    or has lost its numbers, it is refused unless ``replace``; nothing at all is written then.
+    or has lost its numbers, it is refused unless ``replace``; nothing at all is written then. Of
+    comparisons beside other models that of more models is kept (see ``comparisons``).
     ``labels``: copy contents and labels, too, which a dataset's license may forbid. Raises
     ValueError if a record of ``source`` is not what a run wrote.
     """
@@ -38,6 +41,8 @@ def add(source: Path, target: Path, *, replace: bool = False, labels: bool = Fal
     kinds = folders.KINDS if labels else ("scores",)
     left: set[tuple[str, str]] = set()
     for record, change in zip(found, changes, strict=True):
+        if change.what == "kept":
+            continue
         if change.what != "new":
             old = folders.files_of(load_record(target / change.place, edited=replace))
             if change.what == "equal" and old != folders.files_of(record):
@@ -45,7 +50,7 @@ def add(source: Path, target: Path, *, replace: bool = False, labels: bool = Fal
             left |= old
         for name, data in folders.about_files(record, origin):
             folders.write(target / name, data)
-        folders.copy_record(record, origin, target, kinds)
+        folders.copy_record(change.record, origin, target, kinds)
     folders.sweep(target, left)
     return changes
 
@@ -53,22 +58,25 @@ def add(source: Path, target: Path, *, replace: bool = False, labels: bool = Fal
 def _change(new: Record, origin: Path, target: Path, replace: bool) -> Change:
     place = new.path
     if not (target / place).exists():
-        return Change(place, "new")
+        return Change(place, "new", new)
     old = load_record(target / place, edited=replace)  # to replace it mends it
     if same(old, new):
-        return Change(place, "equal")
+        return Change(place, "equal", new)
     before, after = by_content(old, target), by_content(new, origin)
     if same(before, after):
-        return Change(place, "equal")
+        return Change(place, "equal", new)
     why = difference(before, after)
     if adds(before, after):
-        return Change(place, "replaced", f"fills in: {why}")
-    if _measured(old) and not _measured(new):
-        return Change(place, "replaced" if replace else "refused", f"has no numbers; {why}")
+        return Change(place, "replaced", new, f"fills in: {why}")
+    lost = ""
+    if is_comparison(old) and is_comparison(new):
+        if (found := settle([old, new])).record is not None and not replace:
+            what = "kept" if same(found.record, old) else "replaced"
+            return Change(place, what, found.record, found.why)
+        lost = f"{gone}; " if (gone := given_up(old, new)) else ""
+    why = lost + why
+    if is_measured(old) and not is_measured(new):
+        return Change(place, "replaced" if replace else "refused", new, f"has no numbers; {why}")
     if replace or inputs(old) != inputs(new):
-        return Change(place, "replaced", why)
-    return Change(place, "refused", why)
-
-
-def _measured(record: Record) -> bool:
-    return any(row.value is not None for row in record.rows)
+        return Change(place, "replaced", new, why)
+    return Change(place, "refused", new, why)

@@ -75,8 +75,9 @@ class Board:
 
     @property
     def probes(self) -> Path | None:
-        """The folder of probes that are kept beside the records, if there is one."""
-        return self._beside(PROBES)
+        """The gallery of probes that is kept beside the records, if there is one."""
+        folder = self._beside(PROBES)  # which may be somebody's folder of another kind
+        return folder if folder and (folder / "index.json").is_file() else None
 
     def _beside(self, name: str) -> Path | None:
         folder = self.folder.parent / name

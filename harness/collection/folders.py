@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..about import about_paths
 from ..atomic import write_atomic
+from ..record_shape import is_file_name
 from ..records import Record, load_record, record_bytes
 
 # Files that rows name by SHA-256: the field of the row is the folder that they lie in.
@@ -39,7 +40,9 @@ def files_of(record: Record) -> set[tuple[str, str]]:
 
 
 def file_path(folder: Path, kind: str, name: str) -> Path:
-    """Where the file of a kind lies."""
+    """Where the file of a kind lies. ValueError for a name that is a path."""
+    if not is_file_name(name):
+        raise ValueError(f"{name!r} is no SHA-256, so no name of {kind}")
     return folder / kind / f"{name}.parquet"
 
 

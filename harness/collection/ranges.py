@@ -20,6 +20,8 @@ _BY_ENDING: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("type_map", "type_chance", "type_prevalence", "threshold"), _SHARE),
     **dict.fromkeys(("ordered_by_area", "ordered_by_severity", "threshold_median"), _SHARE),
     **dict.fromkeys(("split_sd", "mae", "error", "alpha"), _POSITIVE),
+    **dict.fromkeys(("top_group", "p_holm"), _SHARE),
+    **dict.fromkeys(("rank_low", "rank_high"), (1.0, math.inf)),
     "r2": (-math.inf, 1.0),
 }
 

@@ -6,15 +6,16 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from functools import cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
-from ..canonical import canonical_json, slug
+from ..canonical import slug
 from ..errors import count, message
+from ..model import Mode
 from ..records import Record, Row, fits_digest, load_record, record_bytes, record_path, text_of
+from ..sample import LabelKind
 from ..upgrade import SCHEMA
 from .difference import said
 from .folders import file_path, files_of, places
@@ -22,6 +23,15 @@ from .ranges import range_of
 from .recompute import wrong_values
 from .telling import wrong_tellings
 
+# What rows of a comparison say of each model that took part.
+RANKS = ("rank_low", "rank_high")
+RANKED = (*RANKS, "srcc", "top_group")
+# Fields that hold one of a few words; the mode is open where a model could not be loaded.
+_KNOWN: Mapping[str, tuple[str, ...]] = {
+    "mode": (*get_args(Mode), ""),
+    "label_kind": get_args(LabelKind),
+    "contamination": ("none", "content", "images", "labels", "unknown"),
+}
 _SLACK = 1e-9  # what rounding may put a value beyond the end of its range or interval
 
 
@@ -45,7 +55,7 @@ def validate(folder: Path) -> list[Fault]:
         except ValueError as error:
             faults.append(Fault(place, message(error).removeprefix(f"{folder / place} ")))
             continue
-        texts = [*_form(folder / place, record), *_types(record)]
+        texts = list(_form(folder / place, record))
         if not texts:
             named |= files_of(record)
             texts = [*_place(place, record), *_rows(record)]
@@ -95,36 +105,11 @@ def _place(place: str, record: Record) -> Iterator[str]:
         if any(getattr(each, name) != getattr(row, name) for each in record.rows):
             yield f"its rows are of more than one {name.replace('_', ' ')}"
             return
-    try:
-        options, of_protocol = json.loads(row.options), json.loads(row.protocol_options)
-    except (TypeError, ValueError):
-        yield "the options of its model or protocol are no JSON"
-        return
-    model, protocol = slug(row.model, options), slug(row.protocol, of_protocol)
+    model = slug(row.model, json.loads(row.options))
+    protocol = slug(row.protocol, json.loads(row.protocol_options))
     belongs = record_path(model, row.dataset, protocol)
     if belongs != place:
         yield f"what it says belongs at {belongs}"
-
-
-def _types(record: Record) -> Iterator[str]:
-    """Whether the fields of the rows are of the right types."""
-    from pydantic import ValidationError
-
-    try:
-        text = canonical_json([asdict(row) for row in record.rows])
-        _adapter().validate_json(text, strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        yield f"{'.'.join(map(str, first['loc'][1:]))} of row {first['loc'][0]}: {first['msg']}"
-    except ValueError:  # a number that is not finite, which ``_form`` tells
-        pass
-
-
-@cache
-def _adapter() -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(list[Row])
 
 
 def _rows(record: Record) -> Iterator[str]:
@@ -132,11 +117,24 @@ def _rows(record: Record) -> Iterator[str]:
     for name, times in Counter(row.order for row in record.rows).items():
         if times > 1:
             yield f"{said(name)} is there {times} times"
+    yield from _ranked(record)
     for row in record.rows:
         yield from (f"{said(row.order)}: {text}" for text in _row(row))
 
 
+def _ranked(record: Record) -> Iterator[str]:
+    """Whether each rank has all that is said of a model that was compared."""
+    valued = {(row.metric, row.split, row.subset) for row in record.rows if row.value is not None}
+    for split, subset in sorted({(row.split, row.subset) for row in record.rows}):
+        lacking = [name for name in RANKED if (name, split, subset) not in valued]
+        if lacking and any((name, split, subset) in valued for name in RANKS):
+            yield f"it has a rank, but no {' and no '.join(lacking)} ({subset})"
+
+
 def _row(row: Row) -> Iterator[str]:
+    for name, known in _KNOWN.items():
+        if (value := getattr(row, name)) not in known:
+            yield f"its {name} {value!r} is none of {', '.join(filter(None, known))}"
     counts = row.n_expected, row.n_scored, row.n_failed
     if min(counts) < 0 or row.n_scored + row.n_failed > row.n_expected:
         yield f"{row.n_scored} scored and {row.n_failed} failed of {row.n_expected} expected"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.canonical import canonical_json, digest, slug
-from harness.errors import portable, without_folders
+from harness.errors import message, portable, without_folders
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -68,5 +68,11 @@ def test_records_hold_no_folder_of_this_machine():
     text = "/tmp/x/labels.csv: no such table (looked in /a/b); https://a.b/c/d; 1/64 of it"
     cut = "…/labels.csv: no such table (looked in …/b); https://a.b/c/d; 1/64 of it"
     assert without_folders(text) == cut
+    quoted = """no file '/home/me/My Cache/a b.json', nor "/mnt/it's/x"; don't say '/' or 'a/b/c'"""
+    cut = """no file '…/a b.json', nor "…/x"; don't say '/' or 'a/b/c'"""
+    assert without_folders(quoted) == cut
+    assert without_folders("not '/home/me/My Cache/state.js") == "not '…/state.js'"  # cut short
+    lost = OSError(5, "Input/output error", "/home/me/My Cache/state.json")
+    assert without_folders(message(lost)) == "'…/state.json': Input/output error"
     options = {"splits": "/data/LIVE/splits", "fractions": [0.1], "other": "70/10/20"}
     assert portable(options) == {**options, "splits": "splits"}

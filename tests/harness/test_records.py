@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import records, sample_files
-from harness.canonical import slug
+from harness.canonical import canonical_json, slug
 from harness.records import Record, Row, read_record, read_records, write_record
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
@@ -21,10 +21,17 @@ VALUES = {
     "str": TEXT,
     "str | None": st.none() | TEXT,
     "float | None": st.none() | NUMBER,
-    "int": st.integers(),
+    "int": st.integers(-(2**63), 2**63 - 1),
     "tuple[str, ...]": st.lists(TEXT, max_size=3).map(tuple),
 }
-ROWS = st.builds(Row, **{f.name: VALUES[str(f.type)] for f in fields(Row)})
+OPTIONS = st.dictionaries(TEXT, TEXT | NUMBER | st.none(), max_size=2).map(canonical_json)
+SHA256 = st.none() | st.text("0123456789abcdef", min_size=64, max_size=64)
+BY_NAME = {
+    **dict.fromkeys(("options", "protocol_options"), OPTIONS),
+    "others": st.dictionaries(TEXT, st.tuples(TEXT, TEXT), max_size=2).map(canonical_json),
+    **dict.fromkeys(("scores", "samples"), SHA256),
+}
+ROWS = st.builds(Row, **{f.name: VALUES[str(f.type)] for f in fields(Row)} | BY_NAME)
 
 
 def row(**changes: object) -> Row:
@@ -35,7 +42,8 @@ def row(**changes: object) -> Row:
         "int": 3,
         "tuple[str, ...]": ("a", "b"),
     }
-    return Row(**{**{f.name: values[str(f.type)] for f in fields(Row)}, **changes})
+    objects = dict.fromkeys(("options", "protocol_options", "others"), "{}")
+    return Row(**{**{f.name: values[str(f.type)] for f in fields(Row)}, **objects, **changes})
 
 
 def write(folder: Path, *rows: Row, failures: object = None) -> Path:

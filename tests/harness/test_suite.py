@@ -70,6 +70,9 @@ def test_equal_suites_are_equal_values(tmp_path):
 BAD = {
     "models: [a": "not readable YAML",
     "models: [a]\n\tdatasets: [b]": "not readable YAML",
+    "[" * 20_000: "not readable YAML: nested too deeply",
+    "name: 2024-99-99": "not readable YAML: month must be in 1..12",
+    "name: !!int ''": "not readable YAML: string index out of range",
     "": "a suite is a mapping",
     "- a\n- b": "a suite is a mapping",
     "just text": "a suite is a mapping",
@@ -82,6 +85,7 @@ BAD = {
     "models: [3]\ndatasets: [b]": "models.0: Input should be a valid dictionary",
     "models: [{name: 3}]\ndatasets: [b]": "models.0.name: Input should be a valid string",
     "models: [a]\ndatasets: [b]\nseed: many": "seed: Input should be a valid integer",
+    "models: [a]\ndatasets: [b]\nseed: 9223372036854775808": "seed: Input should be less than",
     "models: [a]\ndatasets: [b]\nicc: none": "icc: Input should be 'srgb' or 'ignore'",
     "models: [a]\ndatasets: [b]\nprotocol: [c]": "unknown key 'protocol'; did you mean protocols?",
     "models: [a]\ndatsets: [b]": "unknown key 'datsets'; did you mean datasets?",

@@ -70,6 +70,16 @@ def test_each_version_has_a_page_with_its_own_numbers(board: Board) -> None:
     assert "models/alpha.html" not in files
 
 
+def test_a_folder_of_that_name_that_is_no_gallery_is_left_alone(tmp_path: Path) -> None:
+    folder = kept(tmp_path / "records", row("alpha", "live", value=0.9))
+    (tmp_path / "probes").mkdir()
+    (tmp_path / "probes" / "code.py").touch()
+    assert read_board(folder).probes is None
+    assert site_files(folder)["index.html"]
+    (tmp_path / "probes" / "index.json").touch()
+    assert read_board(folder).probes == tmp_path / "probes"
+
+
 def test_a_version_without_numbers_is_a_line_of_its_own(tmp_path: Path) -> None:
     folder = kept(
         tmp_path / "records",

@@ -13,6 +13,7 @@ import pytest
 
 from harness import upgrade
 from harness.collection import add, merge, validate
+from harness.collection.folders import file_path
 from harness.records import (
     Record,
     Row,
@@ -93,11 +94,12 @@ def test_another_number_of_the_same_inputs_is_refused_and_nothing_is_written(tmp
 )
 def test_another_number_of_other_inputs_takes_the_place(tmp_path, name):
     keep(tmp_path / "kept", row())
-    keep(tmp_path / "run", row(value=0.6, **{name: "7" * 20}))
+    other = "7" * 20 if name != "others" else '{"live":["7","7"]}'
+    keep(tmp_path / "run", row(value=0.6, **{name: other}))
     (change,) = add(tmp_path / "run", tmp_path / "kept")
     assert change.what == "replaced"
     assert change.why.startswith(f"{name} ")
-    assert change.why.endswith(" → 777777777777…; srcc 0.5 → 0.6")
+    assert change.why.endswith(f" → {other[:12]}…; srcc 0.5 → 0.6")
     (found,) = read_records(tmp_path / "kept")
     assert found.value == 0.6
 
@@ -156,6 +158,22 @@ def test_scores_that_nothing_names_any_more_are_removed(tmp_path):
     add(tmp_path / "run", tmp_path / "kept", replace=True)
     assert len(list((tmp_path / "kept" / "scores").iterdir())) == 1
     assert validate(tmp_path / "kept") == []
+
+
+@pytest.mark.parametrize("kind", ["scores", "samples"])
+@pytest.mark.parametrize("replacing", [False, True])
+def test_a_name_that_leads_out_of_the_collection_removes_nothing(tmp_path, kind, replacing):
+    kept, run, victim = tmp_path / "kept", tmp_path / "run", tmp_path / "victim.parquet"
+    victim.write_text("precious")
+    record = load_record(keep(kept, row()))
+    rows = (replace(record.rows[0], **{kind: "../../victim"}),)
+    write_record(kept, replace(record, rows=rows))
+    keep(run, row(protocol_version="9"))
+    with pytest.raises(ValueError, match=rf"not a readable record: all rows: {kind} is no SHA-256"):
+        add(run, kept, replace=replacing)
+    assert victim.read_text() == "precious"
+    with pytest.raises(ValueError, match=r"'\.\./\.\./victim' is no SHA-256, so no name of "):
+        file_path(kept, kind, "../../victim")
 
 
 def test_labels_are_copied_only_where_that_is_asked_for(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.collection import select, sql
+from harness.errors import printable
 from harness.records import Row
 from harness.results_command import app
 from tests.harness.collection.test_collection import files, keep, row
@@ -149,6 +150,25 @@ def test_names_of_others_cannot_steer_the_terminal(tmp_path):
     keep(tmp_path, row(reason="\x1b[31mred\nline"))
     text = ask("--records", tmp_path, "--columns", "reason")
     assert text.splitlines() == ["reason", "\ufffd[31mred\ufffdline"]
+
+
+@pytest.mark.parametrize("text", ["\x1b[31mred", "\x9b31mred", "a\u202eb", "\U000e0041", "é ✓"])
+def test_nor_do_they_in_forms_that_other_programs_read(tmp_path, text):
+    keep(tmp_path, row(reason=text))
+    asked = "--records", tmp_path, "--columns", "reason,value", "--format"
+    for form in ("csv", "json"):
+        found = ask(*asked, form)
+        assert all(char.isprintable() for char in found if char != "\n")
+        assert "0.5" in found
+    assert json.loads(found)[0]["reason"] == text
+    (found,) = pd.read_csv(io.StringIO(ask(*asked, "csv")))["reason"]
+    assert found == printable(text)
+
+
+def test_a_seed_that_no_column_of_sqlite_holds_is_refused_where_it_is_read(tmp_path):
+    keep(tmp_path, row(seed=2**70))
+    with pytest.raises(ValueError, match=r"correlation\.json is not a readable record: all rows: "):
+        sql(select(tmp_path), "SELECT * FROM records")
 
 
 def test_the_way_of_a_run_to_the_collection(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ def made(tiny: Any, tmp_path: Path) -> Path:
     settings = {"cache": tmp_path / "cache", "workers": 1, "progress": False}
     run([model], [tiny], ["correlation"], out=tmp_path / "run", **settings)
     return tmp_path / "run" / "records"
+
+
+NO_ENDS = {"ci_low": None, "ci_high": None}
 
 
 def record_of(folder: Path) -> Path:
@@ -154,8 +158,6 @@ def test_what_cannot_be_read_is_named_and_the_others_are_checked(made, damage):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"value": "0.5"}, "value of row 0: Input should be a valid number"),
-        ({"n_scored": 2.5}, "n_scored of row 0: Input should be a valid integer"),
         ({"n_scored": 4}, "srcc: 4 scored and 0 failed of 3 expected"),
         ({"n_failed": 1}, "srcc: 3 scored and 1 failed of 3 expected"),
         ({"n_failed": -1}, "srcc: 3 scored and -1 failed of 3 expected"),
@@ -164,10 +166,23 @@ def test_what_cannot_be_read_is_named_and_the_others_are_checked(made, damage):
         ({"value": 0.8}, "srcc: its value 0.8 is not in 0.25 to 0.75"),
         ({"value": None, "ci_low": 0.8}, "srcc: its interval 0.8 to 0.75 is the wrong way round"),
         ({"metric": "rmse", "ci_low": -0.1}, "rmse: its ci_low -0.1 is not within 0 and inf"),
-        ({"scores": ["a"]}, "scores of row 0: Input should be a valid string"),
-        ({"dataset": None}, "dataset of row 0: Input should be a valid string"),
-        ({"marks": (1,)}, "marks.0 of row 0: Input should be a valid string"),
-        ({"options": "{"}, "the options of its model or protocol are no JSON"),
+        (
+            {"label_kind": "x"},
+            "srcc: its label_kind 'x' is none of mos, dmos, pseudo, ordinal, given, none",
+        ),
+        (
+            {"contamination": "x"},
+            "srcc: its contamination 'x' is none of none, content, images, labels, unknown",
+        ),
+        ({"mode": "x"}, "srcc: its mode 'x' is none of NR, FR, PAIR"),
+        (
+            {"metric": "rank_low", "value": 1.0, "subset": "of=x", **NO_ENDS},
+            "it has a rank, but no rank_high and no srcc and no top_group (of=x)",
+        ),
+        (
+            {"metric": "rank_high", "value": 2.0, "subset": "of=x", **NO_ENDS},
+            "it has a rank, but no rank_low and no srcc and no top_group (of=x)",
+        ),
     ],
 )
 def test_a_row_that_cannot_be_true_is_noticed(tmp_path, changes, text):
@@ -176,6 +191,73 @@ def test_a_row_that_cannot_be_true_is_noticed(tmp_path, changes, text):
     place.parent.mkdir(parents=True)
     place.write_bytes(record_bytes(record))
     assert wrong(tmp_path) == [text]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"value": "0.5"}, "value is not a finite number or null"),
+        ({"value": True}, "value is not a finite number or null"),
+        ({"value": 10**400}, "value is not a finite number or null"),
+        ({"n_scored": 2.5}, "n_scored is not a whole number of at most 64 bits"),
+        ({"seed": 2**63}, "seed is not a whole number of at most 64 bits"),
+        ({"scores": ["a"]}, "scores is not a text or null"),
+        ({"scores": "../../victim"}, "scores is no SHA-256"),
+        ({"samples": "A" * 64}, "samples is no SHA-256"),
+        ({"dataset": None}, "dataset is not a text"),
+        ({"marks": (1,)}, "marks is not a list of texts"),
+        ({"options": "{"}, "options is no readable JSON object"),
+        ({"options": "[1]"}, "options is no readable JSON object"),
+        ({"options": '{"a": NaN}'}, "options is no readable JSON object"),
+        ({"options": '{"a": "\\ud800"}'}, "options is no readable JSON object"),
+        ({"protocol_options": '{"a":' + "[" * 50 + "]" * 50 + "}"},
+         "protocol_options is no readable JSON object"),
+        ({"others": "["}, "others is no readable JSON object of lists of hashes"),
+        ({"others": '{"a": 1}'}, "others is no readable JSON object of lists of hashes"),
+    ],
+)  # fmt: skip
+def test_a_record_of_other_types_is_not_readable(tmp_path, changes, text):
+    record = Record((row(**changes),), {}, "alpha", "correlation")
+    path = tmp_path / "alpha/tiny/correlation.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(record_bytes(record))
+    assert wrong(tmp_path) == [f"is not a readable record: all rows: {text}"]
+    with pytest.raises(ValueError, match=re.escape(f"{path} is not a readable record: all rows")):
+        read_records(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("rows", [], "it has no rows"),
+        ("rows", [3], "row 0: no JSON object"),
+        ("shared", [], "its shared are no JSON object"),
+        ("failures", {"score": ["x"]}, "failures of 'score' is no JSON object"),
+        ("failures", {"score": {"a": 1}}, "failures of 'score': what is said of 'a' is no text"),
+        ("warnings", {"a": None}, "warnings: what is said of 'a' is no text"),
+        ("warnings", {"a": "\ud800"}, "'utf-8' codec can't encode character '\\ud800' in"),
+        ("fits", {}, "its fits are no list"),
+        ("fits", ["x"], "fit 0 is no JSON object"),
+        ("fits", [{"key": 1}], "fit 0 has no learning curve"),
+        ("fits", [{"curve": "abc"}], "fit 0 has no learning curve"),
+        ("fits", [{"curve": [1]}], "an epoch of fit 0 is no JSON object"),
+        ("fits", [{"curve": [{"loss": {}}]}], "loss of fit 0 is neither a text nor a finite"),
+        ("schema", True, "schema True, this version reads 1 to 2"),
+        ("schema", [], "schema [], this version reads 1 to 2"),
+    ],
+)
+def test_a_record_of_other_parts_is_not_readable(tmp_path, name, value, text):
+    path = keep(tmp_path, row())
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
+    (told,) = wrong(tmp_path)
+    assert told.startswith(f"is not a readable record: {text}")
+
+
+def test_endless_brackets_are_one_line(tmp_path):
+    path = keep(tmp_path, row())
+    path.write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"is not a readable record: nested too deeply$"):
+        load_record(path)
 
 
 def test_a_row_without_a_value_says_why(tmp_path):
@@ -193,7 +275,7 @@ def test_nan_is_noticed(tmp_path):
     path = keep(tmp_path, row())
     path.write_text(path.read_text().replace('"value": 0.5', '"value": NaN'))
     (text,) = wrong(tmp_path)
-    assert text.startswith("a number in it is not finite")
+    assert text == "is not a readable record: all rows: value is not a finite number or null"
 
 
 def test_a_bootstrap_may_leave_the_value_out_and_a_threshold_has_one_end(tmp_path):
