@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..collection.board import Board, Subject
+from ..collection.board import Board, Subject, model_slug
 from ..collection.subjects import subject_called
 from ..gating.pairs import Records, place_of, subject_of
 from ..gating.performance import CORRELATIONS
+from ..protocols.base import word
 from ..protocols.significance import SIGNIFICANCE
 from ..records import Row
 from ..registry import unknown
 from ..reports.entries import seen_mark
+from ..reports.groups import parse_subset
 from ..reports.layout import interval, number
 from .versus import Answer, Line, Versus, versus
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN_AS_ZERO = 0.0005
+_POOLED = ("predictions pooled", "leave-one-content-out")  # in the names of splits
 
 
 def compared(
@@ -43,7 +46,7 @@ def compared(
     found = versus(one, other, Records(board.folder, {}), alone)
     if not found.lines and not found.notes:
         raise ValueError(f"neither {one.label} nor {other.label} has numbers there")
-    return found
+    return replace(found, notes=(*found.notes, *_to_test(found, board)))
 
 
 def _only(subject: Subject, datasets: Sequence[str], protocols: Sequence[str]) -> Subject:
@@ -79,27 +82,56 @@ def remarks(found: Versus) -> Iterator[str]:
                 f"(A {number(e.a)}, B {number(e.b)}); the rows say A {number(line.a.value)}, "
                 f"B {number(line.b.value)}."
             )
+    pooled = [x for x in found.lines if x.effect and any(how in x.a.split for how in _POOLED)]
+    for about in dict.fromkeys(" · ".join(_about(line)[:2]) for line in pooled):
+        yield (
+            f"{about}: predictions are pooled over fits, which adds what fits differ in offset and "
+            "scale; fold by fold the difference may be another one."
+        )
     yield from found.notes
+
+
+def _to_test(found: Versus, board: Board) -> Iterator[str]:
+    """What to type so that the lines can be tested that are not.
+
+    Whoever was compared with one of the two takes part: a smaller comparison would not be kept.
+    """
     # Where there is an effect it was had already, and there is too little data.
     untested = [x for x in found.lines if x.answer is Answer.UNTESTED and x.effect is None]
-    if untested := [line for line in untested if line.a.metric in CORRELATIONS]:
-        yield from _to_test(found, untested)
-
-
-def _to_test(found: Versus, lines: Sequence[Line]) -> Iterator[str]:
-    """What to type so that ``lines`` can be tested."""
-    models = [subject.rows[0].model for subject in (found.a, found.b)]
+    lines = [line for line in untested if line.a.metric in CORRELATIONS]
+    if not lines:
+        return
+    subjects = [found.a, found.b, *_beside(found, board, {line.a.dataset for line in lines})]
+    models = list(dict.fromkeys(subject.rows[0].model for subject in subjects))
     asked = [list(dict.fromkeys(getattr(line.a, kind) for line in lines))
              for kind in ("dataset", "protocol")]  # fmt: skip
-    if any(subject.rows[0].options != "{}" for subject in (found.a, found.b)):
-        both = f"{found.a.label} and {found.b.label}"
-        yield f"To test it: a suite of {both} with the protocol {SIGNIFICANCE.name} among its own."
+    if any(subject.rows[0].options != "{}" for subject in subjects):
+        all_ = " and ".join(subject.label for subject in subjects)
+        yield f"To test it: a suite of {all_} with the protocol {SIGNIFICANCE.name} among its own."
         return
     options = ("--models", models), ("--datasets", asked[0]), (
         "--protocols", [*asked[1], SIGNIFICANCE.name]
     )  # fmt: skip
     words = " ".join(f"{flag} {shlex.quote(','.join(names))}" for flag, names in options)
     yield f"To test it: iqa-eval run {words} --out OUT, then iqa-eval results add OUT."
+
+
+def _beside(found: Versus, board: Board, datasets: Container[str]) -> list[Subject]:
+    """Who else was compared with one of the two on ``datasets``."""
+    subsets = (
+        parse_subset(row.subset)
+        for subject in (found.a, found.b)
+        for row in subject.rows
+        if row.protocol == SIGNIFICANCE.name and row.dataset in datasets
+    )
+    names = {subset["versus"] for subset in subsets if "versus" in subset}
+    both = found.a.slug, found.b.slug
+    return [
+        subject
+        for subject in board.subjects
+        if subject.slug not in both
+        and names & {word(subject.rows[0].model), word(model_slug(subject.rows[0]))}
+    ]
 
 
 def _about(line: Line) -> tuple[str, str, str]:

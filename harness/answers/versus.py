@@ -1,9 +1,10 @@
 """Is model A better than B, and how sure? Paired differences wherever both were measured.
 
-The difference is A less B, of each protocol's headline, where higher is better. It comes from the
-per-sample scores by the paired bootstrap over contents that the gate has, or else from what
-``significance`` found in a run of both. p is corrected by Holm's method over all that is tested
-here. Below 20 contents nothing is tested, and what is circular is never ranked.
+The difference is A less B, of each protocol's headline; which end of that is better depends on the
+metric. It comes from the per-sample scores by the paired bootstrap over contents that the gate has,
+or else from what ``significance`` found in a run of both. p is corrected by Holm's method over all
+that is tested here. Below 20 contents nothing is tested; what is circular, or has no better end, is
+never ranked.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import numpy as np
 
 from ..collection.board import Subject
 from ..errors import count
-from ..gating.declared import Declaration, compares_models, declared, headlines
+from ..gating.declared import Declaration, better_end, compares_models, declared, headlines
 from ..gating.pairs import Pair, Place, Records, place_of, unlike
-from ..gating.performance import Untestable
+from ..gating.performance import NO_END, Untestable
 from ..protocols.paired import ALPHA
 from ..protocols.rank_intervals import holm
 from ..records import Row
@@ -155,18 +156,24 @@ def _lines(found: Sequence[tuple[Row, Row, Effect | str]]) -> Iterator[Line]:
     }
     corrected = dict(zip(raw, holm(np.array(list(raw.values()))).tolist(), strict=True))
     for i, (a, b, effect) in enumerate(found):
-        if isinstance(effect, str):
-            yield Line(a, b, Answer.UNTESTED, effect)
-        else:
+        if isinstance(effect, Effect):
             p = corrected.get(i, effect.p)
             yield Line(a, b, *_answer(a, b, effect, p), effect, p)
+        elif better_end(a.protocol, a.metric) == 0:  # with more data neither would be better
+            yield Line(a, b, Answer.UNRANKED, f"{a.metric}: {NO_END}")
+        else:
+            yield Line(a, b, Answer.UNTESTED, effect)
 
 
 def _answer(a: Row, b: Row, effect: Effect, p_holm: float | None) -> tuple[Answer, str]:
     """What follows from a difference, and why."""
     circular = [name for name, row in (("A", a), ("B", b)) if _is_circular(row)]
     if circular:
-        return Answer.UNRANKED, f"{' and '.join(circular)} helped to make the labels (circular)"
+        who = " and ".join(circular)
+        return Answer.UNRANKED, f"{who}, or close kin, helped to make the labels (circular)"
+    end = better_end(a.protocol, a.metric)
+    if end == 0:
+        return Answer.UNRANKED, f"{a.metric}: {NO_END}"
     if effect.low is None or effect.high is None:
         return Answer.UNTESTED, effect.method
     if effect.value == effect.low == effect.high == 0:
@@ -180,7 +187,7 @@ def _answer(a: Row, b: Row, effect: Effect, p_holm: float | None) -> tuple[Answe
         return Answer.OPEN, f"the interval holds 0{missed} here"
     if p_holm > ALPHA:
         return Answer.OPEN, f"p is {p_holm:.3f} after Holm's correction"
-    return (Answer.A if effect.low > 0 else Answer.B), ""
+    return (Answer.A if end * effect.low > 0 else Answer.B), "" if end > 0 else "lower is better"
 
 
 def _is_circular(row: Row) -> bool:

@@ -16,11 +16,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..protocols.base import Comparison
+from ..protocols.base import Comparison, Protocol
 from ..registry import BrokenPlugin, load_protocol
+from ..reports.best import BETTER, Better
+from ..yaml_text import read_yaml
 from .pairs import Pair
 from .verdict import MARGIN
 
@@ -53,14 +54,13 @@ class Declaration(BaseModel):
 
 def read_declaration(path: Path) -> Declaration:
     """The file's content. Raises ValueError, which names it, if it is none."""
+    content = read_yaml(path.read_bytes(), path)
     try:
-        return Declaration.model_validate(yaml.safe_load(path.read_text("utf-8")) or {})
+        return Declaration.model_validate(content or {})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise ValueError(f"{path}: {where or 'content'}: {first['msg']}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no YAML file: {error}") from error
 
 
 def declared(pairs: Sequence[Pair], wanted: Declaration) -> list[tuple[Pair, float]]:
@@ -95,6 +95,21 @@ def headline(protocol: str) -> str:
         return load_protocol(protocol).headline
     except (BrokenPlugin, ValueError):
         return "srcc"
+
+
+@cache
+def better_end(protocol: str, metric: str) -> Better:
+    """Which end of ``metric`` is the better one: 1 higher, -1 lower, 0 where none is known to be.
+
+    That of a known name is known; of a name of its own, the protocol says it of its headline.
+    """
+    if metric in BETTER:
+        return BETTER[metric]
+    try:
+        found = load_protocol(protocol)
+    except (BrokenPlugin, ValueError):
+        return 0
+    return found.better if isinstance(found, Protocol) and found.headline == metric else 0
 
 
 @cache

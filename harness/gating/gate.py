@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import count
+from .changes import changed_code, changed_packages
 from .declared import Declaration, compares_models, declared, headlines
-from .pairs import Pair, Records, changed_code, changed_packages, pairs, read
+from .pairs import Pair, Records, pairs, read
 from .performance import QUESTION as PERFORMANCE
 from .performance import performance
 from .reproduction import QUESTION as REPRODUCTION

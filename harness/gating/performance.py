@@ -19,11 +19,13 @@ from ..protocols import metrics, resampling
 from ..protocols.intervals import FEW_CONTENTS, RESAMPLES, draw_counts
 from ..protocols.paired import ALPHA, Replicates, plcc_each, srcc_each
 from ..records import Row
+from .declared import better_end
 from .pairs import Pair, Records, not_alike, subject_of
 from .verdict import Effect, Finding, Verdict, judge
 
 QUESTION = "Performance"
 NO_PICTURES = "a number of pairs or parts; only numbers of single pictures are tested"
+NO_END = "no end of it is known to be the better one"
 _EQUAL = 1e-9
 
 # Scores [M, n], labels [n], groups [n], counts [B, C] → replicates [M, B].
@@ -80,6 +82,9 @@ def performance(
 
 def paired(pair: Pair, baseline: Records, candidate: Records, n_tests: int) -> Effect:
     """Candidate less baseline, with enough resamples for ``n_tests``. Raises Untestable."""
+    end = better_end(pair.place.protocol, pair.place.metric)
+    if end == 0:
+        raise Unfit(NO_END)
     if why := not_alike(pair):
         raise Untestable(why)
     assert pair.new is not None
@@ -107,6 +112,7 @@ def paired(pair: Pair, baseline: Records, candidate: Records, n_tests: int) -> E
         interval.high,
         interval.method,
         p_value(found),
+        end,
     )
 
 
@@ -116,7 +122,7 @@ def replicates(
     """The statistic of the rows' metric on ``scores [2, n]`` of ``samples``, and in resamples.
 
     Metrics are correlations with the labels, or whatever is a mean over contents of what the
-    scores hold: that is checked against the values of the rows. Higher must be better.
+    scores hold: that is checked against the values of the rows.
     """
     if old.n_scored != scores.shape[1]:
         raise Unfit(NO_PICTURES)

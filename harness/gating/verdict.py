@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
     CHANGED = "changed on purpose"
     BETTER = "better"
-    NO_WORSE = "no worse"  # a drop of more than the margin is excluded
+    NO_WORSE = "no worse"  # a loss of more than the margin is excluded
     WITHIN = "within tolerance"
     SAME = "same"
 
@@ -41,10 +42,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Effect:
-    """A paired difference, candidate less baseline, so that above 0 is better.
+    """A paired difference, candidate less baseline.
 
     ``low`` and ``high`` are its 95 % interval, None where there is none, which ``method`` then
-    explains; ``p`` is two-sided, of no difference, NaN where nothing is tested.
+    explains; ``p`` is two-sided, of no difference, NaN where nothing is tested. Above 0 is better
+    where ``better`` is 1, below 0 where it is -1.
     """
 
     before: float
@@ -54,6 +56,15 @@ class Effect:
     high: float | None
     method: str
     p: float
+    better: Literal[1, -1] = 1
+
+    @property
+    def gain(self) -> tuple[float, float | None, float | None]:
+        """The difference and its interval, turned so that above 0 is better."""
+        if self.better == 1:
+            return self.value, self.low, self.high
+        low, high = (None if end is None else -end for end in (self.high, self.low))
+        return -self.value, low, high
 
 
 @dataclass(frozen=True)
@@ -139,26 +150,28 @@ def judge(
 def verdict_of(effect: Effect, p_holm: float, margin: float) -> tuple[Verdict, str]:
     """The verdict of one paired difference, and why.
 
-    Regressed: the upper bound is below 0 and the estimate below -margin, and the difference is
-    significant after Holm's correction. Better: significant, with the lower bound above 0. No
-    worse: the lower bound is not below -margin. All else is inconclusive.
+    Of the gain, regressed: the upper bound is below 0 and the estimate below -margin, and the
+    difference is significant after Holm's correction. Better: significant, with the lower bound
+    above 0. No worse: the lower bound is not below -margin. All else is inconclusive.
     """
-    if effect.low is None or effect.high is None:
-        if effect.value == 0:
+    value, low, high = effect.gain
+    if low is None or high is None:
+        if value == 0:
             return Verdict.SAME, "no difference"
         return Verdict.INCONCLUSIVE, effect.method
-    if effect.value == effect.low == effect.high == 0:
+    if value == low == high == 0:
         return Verdict.SAME, "no difference in any resample"
     significant = p_holm <= ALPHA  # False for NaN
-    if effect.high < 0 and effect.value < -margin:
+    loss = "drop" if effect.better == 1 else "rise"
+    if high < 0 and value < -margin:
         if significant:
             return Verdict.REGRESSED, f"worse by more than the margin of {margin:g}"
         return Verdict.INCONCLUSIVE, "worse, but not significantly so after Holm's correction"
-    if effect.low > 0 and significant:
+    if low > 0 and significant:
         return Verdict.BETTER, "significantly better"
-    if effect.low >= -margin:
-        return Verdict.NO_WORSE, f"a drop of more than {margin:g} is excluded"
-    return Verdict.INCONCLUSIVE, f"a drop of more than {margin:g} is neither shown nor excluded"
+    if low >= -margin:
+        return Verdict.NO_WORSE, f"a {loss} of more than {margin:g} is excluded"
+    return Verdict.INCONCLUSIVE, f"a {loss} of more than {margin:g} is neither shown nor excluded"
 
 
 def gravest(verdicts: Iterable[Verdict]) -> Verdict:

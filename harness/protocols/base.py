@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ..model import ModelCard
 from ..sample import Dataset
@@ -110,6 +110,9 @@ class Protocol:
     "fit" among them if it can be fitted, and the seed that ``evaluate`` will get. A protocol
     with options is registered as a function of them that returns a Protocol, in which
     ``options`` names those that were given.
+
+    ``better`` is the better end of a headline whose name is its own: 1 higher, -1 lower, 0 neither;
+    that of a known name, such as "srcc" or "rmse", is known.
     """
 
     name: str
@@ -119,6 +122,7 @@ class Protocol:
     needs: Callable[[frozenset[str], Dataset, int], tuple[Need, ...] | Skip]
     evaluate: Callable[[Inputs], list[Measure]]
     options: Mapping[str, Any] = field(default_factory=dict)
+    better: Literal[1, 0, -1] = 0
 
 
 @dataclass(frozen=True)

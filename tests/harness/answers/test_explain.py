@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, replace
 from importlib import resources
 from pathlib import Path
@@ -55,7 +56,8 @@ CARD = {
 
 def keep(folder: Path, *rows: Row) -> None:
     first = rows[0]
-    write_record(folder, Record(rows, {}, slug(first.model), slug(first.protocol)))
+    model = slug(first.model, json.loads(first.options))
+    write_record(folder, Record(rows, {}, model, slug(first.protocol)))
 
 
 def test_every_number_of_the_tables_is_found_at_its_place():
@@ -256,6 +258,18 @@ def test_a_model_that_is_registered_is_not_called_unknown(tmp_path):
         list(explained(board, "control:constant", None, None, {}))
     with pytest.raises(ValueError, match=r"^unknown model 'pyiqa:arnica'"):
         list(explained(board, "pyiqa:arnica", None, None, {}))
+
+
+def test_a_name_of_several_variants_is_met_with_theirs(tmp_path):
+    variants = [canonical_json({"variant": name}) for name in ("one", "two")]
+    for options in variants:
+        keep(tmp_path, row(model="control:constant", options=options))
+    board = read_board(tmp_path)
+    for name in ("control:constant", "Control:Constant"):
+        with pytest.raises(
+            ValueError, match=r"any of 2 variants; name one: .*variant one.*variant two"
+        ):
+            list(explained(board, name, None, None, {}))
 
 
 def test_it_is_asked_on_the_command_line(tmp_path):

@@ -21,7 +21,7 @@ from harness.answers.compare import compared, remarks
 from harness.answers.versus import Answer, Versus
 from harness.canonical import slug
 from harness.collection.board import read_board
-from harness.protocols.base import Entrant
+from harness.protocols.base import Entrant, Protocol
 from harness.protocols.correlation import CORRELATION
 from harness.protocols.intervals import draw_counts
 from harness.protocols.significance import SIGNIFICANCE
@@ -269,9 +269,54 @@ def test_what_is_circular_is_not_ranked_and_marks_are_printed(tmp_path):
     marks = {"good": {"marks": ("circular", "pseudo-labels")},
              "bad": {"marks": ("pseudo-labels",), "contamination": "labels"}}  # fmt: skip
     keep(tmp_path, scene(), **marks)
-    assert [line.answer for line in ask(tmp_path).lines] == [Answer.UNRANKED]
+    (line,) = ask(tmp_path).lines
+    assert line.answer is Answer.UNRANKED
+    assert line.why == "A, or close kin, helped to make the labels (circular)"
     text = _run(tmp_path, "good", "bad")
     assert "[pseudo-labels; A: circular; B: seen: labels]" in text
+
+
+def keep_errors(folder: Path, made: Scene, protocol: str, metric: str) -> None:
+    """Records whose headline is the mean error of each model."""
+    samples = write_samples(folder, made.samples)
+    for model in made.scores:
+        errors = np.abs(made.scores[model] - made.labels)
+        means = [errors[made.contents == name].mean() for name in np.unique(made.contents)]
+        table = dict(zip(made.ids, errors.tolist(), strict=True))
+        own = row(
+            model=model, dataset="rated", protocol=protocol, metric=metric,
+            value=float(np.mean(means)), n_expected=len(errors), n_scored=len(errors),
+            scores=write_scores(folder, table), samples=samples,
+        )  # fmt: skip
+        write_record(folder, Record((own,), {}, model, protocol))
+
+
+@pytest.mark.parametrize(
+    ("metric", "better", "answer", "why"),
+    [
+        ("mae", 0, Answer.A, "lower is better"),
+        ("response", 0, Answer.UNRANKED, "response: no end of it is known to be the better one"),
+        ("my-error", 0, Answer.UNRANKED, "my-error: no end of it is known to be the better one"),
+        ("my-error", -1, Answer.A, "lower is better"),
+        ("my-error", 1, Answer.B, ""),
+    ],
+)
+def test_which_end_is_better_is_asked_of_the_metric(
+    tmp_path, register, metric, better, answer, why
+):
+    protocol = f"{metric}-{better}"  # what was asked of a name is remembered
+    asked = Protocol(protocol, "1", "", metric, CORRELATION.needs, list, better=better)
+    register("protocols", protocol, asked)
+    keep_errors(tmp_path, scene(good=0.1, bad=2.0), protocol, metric)
+    (line,) = ask(tmp_path).lines
+    assert line.effect.value < 0
+    assert (line.answer, line.why) == (answer, why)
+    turned = {Answer.A: Answer.B, Answer.B: Answer.A}
+    (line,) = ask(tmp_path, "bad", "good").lines
+    assert line.answer == turned.get(answer, answer)
+    shutil.rmtree(tmp_path / "samples")
+    (line,) = ask(tmp_path).lines
+    assert line.answer == (Answer.UNRANKED if answer is Answer.UNRANKED else Answer.UNTESTED)
 
 
 @pytest.mark.parametrize(
@@ -312,6 +357,17 @@ def test_correlations_are_of_the_samples_that_both_scored(tmp_path):
     assert line.effect.n == 93
     assert line.effect.a == pytest.approx(expected)
     assert any("the rows say" in remark for remark in remarks(found))
+
+
+@pytest.mark.parametrize(
+    ("split", "told"),
+    [("5 folds of contents, predictions pooled", True), ("leave-one-content-out", True),
+     ("median of 10 splits (70/10/20)", False), ("all", False)],
+)  # fmt: skip
+def test_what_pooling_adds_is_told(tmp_path, split, told):
+    keep(tmp_path, scene(), good={"split": split}, bad={"split": split})
+    about = "rated · correlation: predictions are pooled over fits, which adds what fits differ in"
+    assert any(remark.startswith(about) for remark in remarks(ask(tmp_path))) is told
 
 
 def test_without_labels_it_says_what_to_type(tmp_path):

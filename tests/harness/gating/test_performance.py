@@ -117,6 +117,25 @@ def test_a_mean_over_contents_is_resampled_as_one(pair):
     assert not isinstance(error.value, Unfit)  # of the candidate alone: not to be left out
 
 
+@pytest.mark.parametrize(("metric", "end"), [("auroc", 1), ("mae", -1)])
+def test_the_better_end_is_that_of_the_metric(pair, metric, end):
+    rng = np.random.default_rng(1)
+    contents = np.repeat(np.arange(30), 4)
+    old = rng.uniform(size=120)
+    new = old + 0.1
+    values = [float(x.reshape(30, 4).mean()) for x in (old, new)]
+    found = paired(*pair(old, new, contents, old, metric, values), 1)
+    assert found.value == pytest.approx(0.1)
+    assert (found.better, found.gain[0]) == (end, pytest.approx(end * 0.1))
+
+
+@pytest.mark.parametrize("metric", ["response", "nobody-knows"])
+def test_without_a_better_end_there_is_no_verdict(pair, metric):
+    old, new, contents, labels = scene(25, 3)
+    with pytest.raises(Unfit, match="no end of it is known to be the better one"):
+        paired(*pair(old, new, contents, labels, metric), 1)
+
+
 def test_many_tests_get_as_many_resamples_as_holm_needs(pair):
     """The smallest p times their number stays below 0.05."""
     old, _, contents, labels = scene(40, 1)

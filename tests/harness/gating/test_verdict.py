@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -63,6 +64,15 @@ def test_a_wider_margin_never_makes_a_regression(a, b, c, p, one, other):
     strict, lax = (verdict_of(effect(value, low, high), p, m)[0] for m in sorted((one, other)))
     if lax is Verdict.REGRESSED:
         assert strict is Verdict.REGRESSED
+
+
+@given(NUMBER, NUMBER, NUMBER, st.floats(0, 1), st.floats(0, 0.1))
+def test_less_of_an_error_is_as_good_as_more_of_a_correlation(a, b, c, p, margin):
+    low, value, high = sorted((a, b, c))
+    verdict, why = verdict_of(effect(value, low, high), p, margin)
+    turned, told = verdict_of(replace(effect(-value, -high, -low), better=-1), p, margin)
+    assert turned is verdict
+    assert told == why.replace("drop", "rise")
 
 
 def test_all_that_is_tested_is_corrected_together():
