@@ -6,26 +6,21 @@ apart from them, and neither enters a record.
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
 
 from .cost_options import UNTRAINED
 from .errors import one_line
-from .executors.threads import limit_threads
 from .macs import Counts, count
 from .model import PAIR_OPERATIONS, Model, operations
+from .peak_memory import peak_memory
 
 PREFERRED = ("score", "score_pair", "features", "quality_map", "distortion_map")
 _LEAST_CALLS = 3
-_MEMORY_SECONDS = 600  # after which a process that measures memory is given up
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,7 @@ def _at(
     shape = (generator, height, width)
     calls = {batch: _Call(model, operation, batch, *shape) for batch in batches}
     # Memory first, in processes of their own: here, the first call leaves some behind.
-    peaks = {batch: _forked_peak(calls[batch]) for batch in batches if device == "cpu"}
+    peaks = {batch: peak_memory(calls[batch]) for batch in batches if device == "cpu"}
     counts: Counts | None = None
     for batch, call in calls.items():
         about = (model.card.name, operation, width, height, batch)
@@ -181,36 +176,3 @@ def _now(device: torch.device) -> float:
     if device.type != "cpu":
         getattr(torch, device.type).synchronize()
     return time.perf_counter()
-
-
-def _forked_peak(call: Callable[[], object]) -> int | None:
-    """Bytes that ``call`` takes at most beyond what there is; None where it cannot be told."""
-    if sys.platform != "linux":  # elsewhere a forked process may not use what torch rests on
-        return None
-    # Memory that is free but not given back would be used first, and not be seen.
-    getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)(0)
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_send_peak, args=(call, sender), daemon=True)
-    child.start()
-    sender.close()
-    try:
-        return receiver.recv() if receiver.poll(_MEMORY_SECONDS) else None
-    except EOFError:  # it was killed: for want of memory, most often
-        return None
-    finally:
-        child.kill()
-        child.join()
-
-
-def _send_peak(call: Callable[[], object], sender: Connection) -> None:
-    import resource  # not everywhere
-
-    limit_threads()  # the threads of the parent are not here, and OpenMP would wait for them
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    try:
-        call()
-        peak = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-    except Exception:  # the parent meets the same, and says so
-        peak = None
-    sender.send(peak)

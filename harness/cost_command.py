@@ -48,20 +48,31 @@ def cost(
     batches = [_positive(text, "--batch", "1,8,32") for text in batch.split(",")]
     names = list(_every()) if every else list(models or ())
     given = options_of("model", names, model_option)
-    rows, problems = [], []
+    rows: list[Cost] = []
+    problems: list[str] = []
+    stopped = False
     with tqdm(total=len(names) * len(sizes), unit="size", leave=False, delay=2) as bar:
-        for name in names:
-            bar.set_description(name, refresh=False)
-            found, problem = _measure(name, given[name], sizes, batches, device, bar)
-            rows += found
-            problems += [] if problem is None else [f"{name}: {problem}"]
+        try:
+            for name in names:
+                bar.set_description(name, refresh=False)
+                end = bar.n + len(sizes)
+                for found in _measured(name, given[name], sizes, batches, device, problems):
+                    rows += found
+                    if out is not None:  # at once: what comes next may take long, or be killed
+                        _write(rows, _where(device), out)
+                    bar.update()
+                bar.update(end - bar.n)
+        except KeyboardInterrupt:
+            stopped = True
     for line in problems:
         typer.echo(line, err=True)
     if rows:
-        where = _where(device)
-        _print(rows, where)
+        _print(rows, _where(device))
         if out is not None:
-            _write(rows, where, out)
+            typer.echo(f"written to {out}")
+    if stopped:
+        typer.echo("iqa-eval: stopped; a new run measures all of it again", err=True)
+        raise typer.Exit(130)
     failed = bool(problems) or any(each.counts is None for each in rows)
     raise typer.Exit(int(not rows if every else failed))
 
@@ -80,33 +91,27 @@ def _every() -> Iterator[str]:
         yield from [entry.name] if listed is None else (f"{entry.name}:{n}" for n in listed)
 
 
-def _measure(
+def _measured(
     name: str,
     options: dict[str, Any],
     sizes: list[tuple[int, int]],
     batches: list[int],
     device: str,
-    bar: tqdm,
-) -> tuple[list[Cost], str | None]:
-    """Costs of one model, or why there are none: another model may still be measured."""
+    problems: list[str],
+) -> Iterator[list[Cost]]:
+    """Costs of one model, size by size. ``problems`` gets what ends it: others may be measured."""
     from .cost import cost
     from .cost_options import for_cost
     from .errors import message
     from .model import Unavailable
     from .registry import BrokenPlugin, load_model
 
-    end = bar.n + len(sizes)
-    found: list[Cost] = []
     try:
         model = load_model(name, **for_cost(name, options))
         for size in sizes:
-            found += cost(model, [size], batches, device)
-            bar.update()
+            yield cost(model, [size], batches, device)
     except (Unavailable, BrokenPlugin, ValueError) as error:
-        return [], message(error)
-    finally:
-        bar.update(end - bar.n)
-    return found, None
+        problems.append(f"{name}: {message(error)}")
 
 
 def _print(rows: list[Cost], where: str) -> None:
@@ -146,22 +151,25 @@ def _large(number: int) -> str:
 
 def _write(rows: list[Cost], where: str, path: Path) -> None:
     import csv
+    import io
 
+    from .atomic import write_atomic
+
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(TITLES)
+    for row in rows:
+        counts, speed = row.counts, row.speed
+        parts: list[Any] = [row.model, row.operation, row.width, row.height, row.batch]
+        parts += (
+            [None] * 3
+            if counts is None
+            else [counts.parameters, counts.macs_modules, counts.macs_full]
+        )
+        parts += [None] * 2 if speed is None else [speed.images_per_second, speed.peak_bytes]
+        writer.writerow([*parts, where, row.reason])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(TITLES)
-        for row in rows:
-            counts, speed = row.counts, row.speed
-            parts: list[Any] = [row.model, row.operation, row.width, row.height, row.batch]
-            parts += (
-                [None] * 3
-                if counts is None
-                else [counts.parameters, counts.macs_modules, counts.macs_full]
-            )
-            parts += [None] * 2 if speed is None else [speed.images_per_second, speed.peak_bytes]
-            writer.writerow([*parts, where, row.reason])
-    typer.echo(f"written to {path}")
+    write_atomic(path, text.getvalue().encode())
 
 
 def _where(device: str) -> str:

@@ -73,28 +73,38 @@ def fetch(
     )
     if spec.hub is None:
         raise ValueError(f"{spec.name} cannot be fetched: {by_hand}")
+    for line in _terms(spec):
+        typer.echo(line)
+    if not yes:
+        typer.confirm("Do you accept the license?", abort=True)
     try:
         offer = hub.ask(spec.hub)
     except ConnectionError as error:
         raise ConnectionError(f"{error}; try again later, or {by_hand}") from error
-    for line in _terms(spec, offer):
+    for line in _download(offer):
         typer.echo(line)
     if not yes:
-        typer.confirm("Do you accept the license and download it?", abort=True)
+        typer.confirm("Download it?", abort=True)
     typer.echo(f"SHA-256   {hub.fetch(spec, offer, folder)}")
     _verify(spec, folder)
 
 
-def _terms(spec: Spec, offer: Offer) -> list[str]:
-    """What to know before anything is downloaded."""
-    from .download import readable
-
-    pinned = "" if offer.pinned else f" (not pinned: today's {offer.hub.revision})"
+def _terms(spec: Spec) -> list[str]:
+    """What to know before anybody is asked for it."""
     return [
         f"{spec.title}: {spec.n_images} images",
         f"license   {spec.license}",
         f"citation  {spec.citation}",
         f"homepage  {spec.homepage}",
+    ]
+
+
+def _download(offer: Offer) -> list[str]:
+    """What to know before it is downloaded."""
+    from .download import readable
+
+    pinned = "" if offer.pinned else f" (not pinned: today's {offer.hub.revision})"
+    return [
         f"from      {offer.address}",
         f"revision  {offer.commit}{pinned}",
         f"download  {readable(offer.size)}",

@@ -45,6 +45,10 @@ def resolve(
 
     def hashed(named: Named) -> Dataset:
         found = load("datasets", load_dataset, named)
+        if not found.samples:
+            raise ValueError(
+                f"dataset {found.name!r} has no samples: look at what it reads, such as its root"
+            )
         with bar(desc=f"{named}: reading", total=len(found.images), unit="image") as reading:
             # Anew, since files may have changed since an object was hashed.
             return found.hashed(reading.update)

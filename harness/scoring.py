@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 def score(
-    images: Sequence[str | Path],
+    images: Sequence[str | Path] | str | Path,
     model: str | Model,
     references: Sequence[str | Path] | str | Path | None = None,
     *,
     device: str | None = None,
     **options: Any,
 ) -> pd.DataFrame:
-    """Scores of image files, higher is better: a frame with image, score, reason, warning.
+    """Scores of image files (or of one), higher is better: image, score, reason, warning.
 
     ``references`` (one, or one for each image) are needed by full-reference models. A model
     that can be moved computes on ``device`` (default: where it is). An image
@@ -42,6 +42,7 @@ def score(
     adapter = load_model(model, **options) if isinstance(model, str) else model
     if device is not None and hasattr(adapter, "to"):
         adapter.to(device)
+    images = [images] if isinstance(images, str | Path) else images
     pairs = _pairs(images, references)
     offered = operations(adapter)
     operation = "score" if references is None else "score_pair"

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from .reports.layout import Table
 
 Form = Literal["terminal", "markdown", "csv", "latex", "html"]
-_SUFFIXES: dict[str, Form] = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html"}
+_SUFFIXES: dict[str, Form] = {
+    ".md": "markdown",
+    ".csv": "csv",
+    ".tex": "latex",
+    ".html": "html",
+    ".txt": "terminal",
+}
 
 
 def table(
@@ -28,7 +34,9 @@ def table(
     form: Annotated[
         Form | None, typer.Option("--format", help="Default: what --out ends with, or terminal.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write it to this .md, .csv, .tex, .html or .txt.")
+    ] = None,
 ) -> None:
     """Print a table of records in a paper's own layout.
 
@@ -39,15 +47,27 @@ def table(
     from .records import read_records
     from .tabling import table_of
 
+    form = form or _form_of(out)
     drawn = table_of(spec)  # a file that is missing or wrong is told of before any record is read
     found = drawn(read_records(records_folder(records)))
-    form = form or _SUFFIXES.get(out.suffix if out else "", "terminal")
     if out is None:
         _print(found, form)
         return
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(out, _text(found, form).encode())
     typer.echo(f"The table: {out}")
+
+
+def _form_of(out: Path | None) -> Form:
+    """What the name of ``out`` ends with. Raises ValueError where that is no form."""
+    if out is None:
+        return "terminal"
+    if (suffix := out.suffix.lower()) not in _SUFFIXES:
+        *most, last = _SUFFIXES
+        raise ValueError(
+            f"{out}: of no known form; end it with {', '.join(most)} or {last}, or give --format"
+        )
+    return _SUFFIXES[suffix]
 
 
 def _print(table: Table, form: Form) -> None:

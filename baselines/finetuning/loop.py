@@ -78,7 +78,7 @@ def _search(wanted: Fit) -> None:
     """Fit with each rate in a folder of its own; the best becomes that of the whole.
 
     What comes before the epochs does not depend on the rate: it is done once, in the folder of the
-    whole. Raises Diverged if the loss is not finite with any rate.
+    whole. Raises Diverged if the loss is not finite with any rate, or before the epochs.
     """
     folders = {rate: wanted.folder / f"lr-{rate:g}" for rate in wanted.config.lr_search}
     best: tuple[float, Path] | None = None

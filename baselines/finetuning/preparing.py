@@ -61,7 +61,7 @@ class _Preparing:
                     rows.append(self._stepped(number, next(crops)))
                     bar.update(plan.batch)
                 self.done = until
-                found = means(rows, f"step {until} of the preparation")
+                found = means(rows, f"step {until} of the preparation", "teacher_lr")
                 self.curve.append({"step": until, "lr": plan.rate(until - 1), **found})
                 if until < plan.steps:
                     self._save()

@@ -32,10 +32,13 @@ def step(optimizer: torch.optim.Optimizer, lr: float, loss: Tensor, numbers: Num
     return {"loss": loss.detach(), **{name: found.detach() for name, found in numbers.items()}}
 
 
-def means(rows: Sequence[Numbers], where: str) -> dict[str, float]:
-    """Over the steps of ``rows``. Raises Diverged, in one line, if one is not finite."""
+def means(rows: Sequence[Numbers], where: str, rate: str = "lr") -> dict[str, float]:
+    """Over the steps of ``rows``. Raises Diverged, in one line, if one is not finite.
+
+    ``rate`` is the option that the steps have their learning rate from.
+    """
     found = {name: float(torch.stack([row[name] for row in rows]).mean()) for name in rows[0]}
     for name, value in found.items():
         if not math.isfinite(value):
-            raise Diverged(f"{name} is {value} in {where}: try a lower lr")
+            raise Diverged(f"{name} is {value} in {where}: try a lower {rate}")
     return found

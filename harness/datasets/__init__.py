@@ -48,13 +48,18 @@ def load_dataset(name: str, /, root: str | Path | None = None, **options: Any) -
             f"dataset {name!r} needs the folder of its images: give root (--root FOLDER)"
         )
     try:
-        return load(**options)
+        dataset = load(**options)
     except TypeError as error:
         raise ValueError(call_failed(f"dataset {name!r}", error, options)) from error
     except OSError as error:
         if error.filename is None:  # its words say what to do
             raise
         raise type(error)(f"dataset {name!r}: {message(error)}") from error
+    if root is not None and not Path(root).expanduser().exists():  # others' loaders may not look
+        raise FileNotFoundError(
+            f"dataset {name!r}: {root}: no such folder; give that of its images as root"
+        )
+    return dataset
 
 
 def _needs_root(load: Callable[..., Dataset]) -> bool:

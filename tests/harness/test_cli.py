@@ -100,6 +100,29 @@ def imports():
     raise SystemError("it was made")
 
 
+class Fails(Brightness):
+    """Fails, always."""
+
+    def __init__(self):
+        self.card = ModelCard("fails", "1", "NR", trained_on=())
+
+    def score(self, images):
+        raise RuntimeError("never")
+
+
+class Sometimes(Brightness):
+    """Fails for dark images."""
+
+    def __init__(self):
+        self.scale, self.seconds = 1.0, 0.0
+        self.card = ModelCard("sometimes", "1", "NR", trained_on=())
+
+    def score(self, images):
+        if any(image.double().mean() < 100 for image in images):
+            raise RuntimeError("too dark")
+        return super().score(images)
+
+
 def lacking():
     """Is not here."""
     from harness import Unavailable
@@ -115,7 +138,7 @@ GROUPS = {
     "models": {
         **{"brightness": "Brightness", "error": "Error", "promises": "Promises", "bug": "bug"},
         **{"lacking": "lacking", "seen": "Seen", "encoder": "Encoder", "headless": "Headless"},
-        "imports": "imports",
+        **{"imports": "imports", "fails": "Fails", "sometimes": "Sometimes"},
     },
     "commands": {"hello": "hello", "absent": "absent"},
 }
@@ -291,6 +314,15 @@ def test_score_says_which_of_two_files_is_bad(cli, photos):
     assert code == 1
     reasons = [line.split("\t")[2] for line in out.splitlines()]
     assert reasons == ["reference: file not found", "file not found"]
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_score_of_one_image_needs_no_list(photos, kind):
+    image = kind(photos / "scene0_0.jpg")
+    one, listed = score(image, Sharpness()), score([image], Sharpness())
+    assert one["image"].tolist() == [str(image)]
+    assert one["score"].tolist() == listed["score"].tolist()
+    assert one["reason"].tolist() == [None]
 
 
 def test_score_of_too_large_an_image_names_the_limit(photos, monkeypatch):
@@ -592,6 +624,34 @@ def test_why_there_is_no_number_is_said_even_where_nothing_applies(cli, photos, 
     assert code == 1
     said = [line for line in err.splitlines() if line.startswith("no number: ")]
     assert said == ["no number: the dataset has no labels"]
+
+
+def test_a_model_that_fails_on_every_image_is_exit_code_1(cli, table, tmp_path):
+    out = tmp_path / "out"
+    arguments = ("--datasets", table, "--protocols", "correlation", "--workers", 1, "--out", out)
+    code, _, err = cli("run", "--models", "brightness,fails", *arguments)
+    assert code == 1
+    (line,) = [line for line in err.splitlines() if line.startswith("failed: ")]
+    assert line == (
+        "failed: every image of labels with fails (correlation): a correlation needs 3 samples, "
+        "0 can be used; 18 failed: first scene0_1.jpg: RuntimeError: never"
+    )
+    # What does not apply, or is not here, is no failure.
+    assert cli("run", "--models", "brightness,error,lacking", *arguments)[0] == 0
+    assert cli("run", "--models", "brightness,sometimes", *arguments)[0] == 0
+
+
+def test_a_root_that_is_not_there_stops_a_run_before_a_record_is_replaced(cli, table, tmp_path):
+    out = tmp_path / "out"
+    arguments = ("--datasets", table, "--protocols", "correlation", "--workers", 1, "--out", out)
+    run = ("run", "--models", "brightness", *arguments)
+    assert cli(*run)[0] == 0
+    before = {path: path.read_bytes() for path in (out / "records").rglob("*.json")}
+    gone = tmp_path / "gone"
+    assert refused(cli(*run, "--root", gone)) == (
+        f"iqa-eval: {gone}: no such folder; --root is that of the datasets' images\n"
+    )
+    assert {path: path.read_bytes() for path in (out / "records").rglob("*.json")} == before
 
 
 @pytest.mark.parametrize("workers", [0, -3])

@@ -233,6 +233,53 @@ def test_what_cannot_be_measured_is_a_line_and_exit_code_1(command, tmp_path):
     ]
 
 
+class Once(Pairs):
+    """Goes to its device one time only."""
+
+    def to(self, device: str) -> None:
+        if hasattr(self, "device"):
+            raise ValueError("no way back")
+        self.device = device
+
+
+def test_what_was_measured_before_a_failure_is_kept(command, register, tmp_path):
+    register("models", "once", Once)
+    path = tmp_path / "cost.csv"
+    sizes = ("--size", "32x8", "--size", "8x8", "--batch", 1)
+    result = command("once", "net", *sizes, "--out", path)
+    assert result.exit_code == 1
+    assert "once: no way back" in result.output
+    rows = list(csv.DictReader(path.open()))
+    expected = [("pairs", "32"), ("net", "32"), ("net", "8")]
+    assert [(row["model"], row["width"]) for row in rows] == expected
+
+
+def test_what_was_measured_before_it_is_stopped_is_kept(command, register, monkeypatch, tmp_path):
+    monkeypatch.setattr("harness.cost.peak_memory", lambda call: None)
+    path, there = tmp_path / "cost.csv", []
+
+    class Stopped(Net):
+        """Somebody presses Ctrl-C while the second size is measured."""
+
+        def features(self, images):
+            if images[0].shape[2] == 8:
+                there.append(path.exists())  # for one that is killed, nothing is written later
+                raise KeyboardInterrupt
+            return super().features(images)
+
+    register("models", "stopped", Stopped)
+    sizes = ("--size", "32x8", "--size", "8x8", "--batch", 1)
+    result = command("stopped", "net", *sizes, "--out", path)
+    assert result.exit_code == 130
+    assert there == [True]
+    assert [row["width"] for row in csv.DictReader(path.open())] == ["32"]
+    assert result.output.splitlines()[1].split()[:3] == ["net", "features", "32x8"]
+    assert result.output.splitlines()[-2:] == [
+        f"written to {path}",
+        "iqa-eval: stopped; a new run measures all of it again",
+    ]
+
+
 def test_what_must_be_fitted_first_is_measured_as_it_is_before(command):
     result = command("student", "fitted", "--size", "32x8", "--batch", 1)
     assert result.exit_code == 1

@@ -182,6 +182,23 @@ def test_a_dataset_that_cannot_be_hashed_costs_its_own_rows(go, tiny):
     assert rows_of(frame, dataset="tiny")["value"].notna().all()
 
 
+def test_a_dataset_without_samples_is_said_to_have_none(go, tiny):
+    frame = go([Sharpness()], [Dataset("empty", ()), tiny])
+    (reason,) = set(rows_of(frame, dataset="empty")["reason"])
+    assert reason == "dataset 'empty' has no samples: look at what it reads, such as its root"
+    assert rows_of(frame, dataset="tiny")["value"].notna().all()
+
+
+def test_a_root_that_is_not_there_is_told_for_every_dataset(go, register, tiny, tmp_path):
+    (here := tmp_path / "here").mkdir()
+    register("datasets", "plugged", lambda root: replace(tiny, name=f"of {root.name}"))
+    gone = tmp_path / "gone"
+    frame = go([Sharpness()], [{"name": "plugged", "root": str(root)} for root in (gone, here)])
+    (reason,) = set(rows_of(frame, dataset="plugged")["reason"])
+    assert reason == "dataset 'plugged': …/gone: no such folder; give that of its images as root"
+    assert rows_of(frame, dataset="of here")["value"].notna().all()
+
+
 def test_two_results_for_one_place_are_refused_before_anything_is_computed(go, tiny):
     model, other = Sharpness(), Sharpness()
     with pytest.raises(ValueError, match=r"two results would be stored as sharpness/tiny/mean"):

@@ -59,6 +59,18 @@ def test_a_file_is_in_the_form_of_its_name(app: typer.Typer, place: Path, suffix
     assert out.read_text() == FORMS[suffix](made)
 
 
+@pytest.mark.parametrize("name", ["t.docx", "t"])
+def test_an_ending_that_no_form_has_is_refused(app: typer.Typer, place: Path, name: str) -> None:
+    arguments = [str(place / "mine.yaml"), "--records", str(place), "--out", str(place / name)]
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, ValueError)
+    said = "end it with .md, .csv, .tex, .html or .txt, or give --format"
+    assert str(result.exception) == f"{place / name}: of no known form; {said}"
+    assert not (place / name).exists()
+    assert CliRunner().invoke(app, [*arguments, "--format", "csv"]).exit_code == 0
+    assert (place / name).read_text().startswith("model,")
+
+
 @pytest.mark.parametrize(
     ("form", "shown"),
     [

@@ -113,7 +113,9 @@ def test_a_state_that_does_not_fit_is_one_clear_line(train, validation, tmp_path
         loop.fit(Taught(), SMALL, train, validation, 0, tmp_path)
 
 
-def test_a_loss_that_is_not_finite_ends_it(train, validation, tmp_path, monkeypatch):
+@pytest.mark.parametrize("rates", [(), (1e-3, 3e-3)])
+def test_a_loss_that_is_not_finite_ends_it(train, validation, tmp_path, monkeypatch, rates):
+    """With the advice that helps: no rate of the student's does."""
     whole = Teaching.loss
 
     def diverging(self, *arguments):
@@ -121,8 +123,11 @@ def test_a_loss_that_is_not_finite_ends_it(train, validation, tmp_path, monkeypa
         return loss * float("nan"), numbers
 
     monkeypatch.setattr(Teaching, "loss", diverging)
-    with pytest.raises(ValueError, match="loss is nan in step 2 of the preparation: try a lower"):
-        loop.fit(Taught(), SMALL, train, validation, 0, tmp_path)
+    config = replace(SMALL, lr_search=rates)
+    with pytest.raises(
+        ValueError, match=r"^loss is nan in step 2 of the preparation: try a lower teacher_lr$"
+    ):
+        loop.fit(Taught(), config, train, validation, 0, tmp_path)
     assert not (tmp_path / "state.pt").exists()
 
 

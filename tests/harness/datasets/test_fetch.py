@@ -164,8 +164,11 @@ def data(monkeypatch):
 def test_terms_are_shown_first_and_a_no_downloads_nothing(hub, data, tmp_path):
     result = data("fetch", "set", "--to", tmp_path / "to", answer="n\n")
     assert result.exit_code == 1
-    for text in ("The set: 2 images", "for research only", "A. Author, The set, 2020", COMMIT):
+    for text in ("The set: 2 images", "for research only", "A. Author, The set, 2020"):
         assert text in result.output
+    assert hub.asked == []  # nobody is, before the license has been accepted
+    result = data("fetch", "set", "--to", tmp_path / "to", answer="y\nn\n")
+    assert result.exit_code == 1
     assert f"{hub.address}/datasets/owner/mirror/resolve/{COMMIT}/set.tgz" in result.output
     assert f"{len(hub.data) / 1e6:.2f} MB" in result.output
     assert "not pinned" not in result.output
@@ -174,13 +177,16 @@ def test_terms_are_shown_first_and_a_no_downloads_nothing(hub, data, tmp_path):
 
 
 def test_without_an_answer_nothing_is_downloaded(hub, data, tmp_path):
-    assert data("fetch", "set", "--to", tmp_path / "to").exit_code == 1
+    result = data("fetch", "set", "--to", tmp_path / "to")
+    assert result.exit_code == 1
+    assert "license   for research only" in result.output
+    assert hub.asked == []
     assert not (tmp_path / "to").exists()
 
 
 def test_fetch(hub, data, tmp_path):
     to = tmp_path / "to"
-    result = data("fetch", "set", "--to", to, answer="y\n")
+    result = data("fetch", "set", "--to", to, answer="y\ny\n")
     assert result.exit_code == 0, result.output
     assert f"SHA-256   {hub.sha256}" in result.output
     assert "present      2" in result.output
@@ -204,7 +210,8 @@ def test_fetch(hub, data, tmp_path):
 def test_yes_asks_nothing(hub, data, tmp_path):
     result = data("fetch", "set", "--to", tmp_path / "to", "--yes")
     assert result.exit_code == 0
-    assert "accept" not in result.output
+    assert "Do you" not in result.output
+    assert "Download it?" not in result.output
     assert "for research only" in result.output
 
 
