@@ -17,7 +17,9 @@ def _from_1(content: Mapping[str, Any]) -> dict[str, Any]:
 
     Neither was the digest, and none is made up: a hand-edited value cannot be told any more.
     """
-    shared = {"samples": None, "tolerance": None, **content["shared"]}
+    shared = content.get("shared")
+    if isinstance(shared, dict):
+        shared = {"samples": None, "tolerance": None, **shared}
     return {**content, "schema": 2, "shared": shared}
 
 
@@ -25,9 +27,14 @@ STEPS: Mapping[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {1: _from_1
 
 
 def upgraded(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """``content`` in the newest schema; ValueError for one that is unknown."""
-    while content["schema"] != SCHEMA:
-        if content["schema"] not in STEPS:
-            raise ValueError(f"schema {content['schema']}, this version reads 1 to {SCHEMA}")
-        content = STEPS[content["schema"]](content)
+    """``content`` in the newest schema; ValueError for one that is unknown.
+
+    Its parts need not be of the types that they should have.
+    """
+    if not isinstance(content, Mapping):
+        raise ValueError("it is no JSON object")
+    while (schema := content.get("schema")) != SCHEMA or type(schema) is not int:
+        if type(schema) is not int or schema not in STEPS:
+            raise ValueError(f"schema {schema}, this version reads 1 to {SCHEMA}")
+        content = STEPS[schema](content)
     return content

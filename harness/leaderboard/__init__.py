@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..atomic import write_atomic
+from ..atomic import write_below
 
 PAGE = "leaderboard.md"
 FIGURES = "figures"
@@ -16,18 +16,12 @@ def write(records: Path, out: Path) -> None:
     """Write the page, its figures and the site below ``out``.
 
     Equal records, and equal files beside them, give equal bytes. Raises FileNotFoundError if
-    there are no records, ValueError for what cannot be read.
+    there are no records, ValueError for what cannot be read, and where a link
+    would take a file out of ``out``.
     """
     from ..site import build
 
-    files = page_files(records)
-    for name in _there(out, FIGURES) - files.keys():
-        (out / name).unlink()
-    for name, data in files.items():
-        path = out / name
-        if not path.is_file() or path.read_bytes() != data:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, data)
+    write_below(out, page_files(records), _there(out, FIGURES))
     build(records, out / SITE)
 
 

@@ -19,6 +19,7 @@ from ..reports.ranks import comparison, fields
 from ..reports.site.words import WORDS
 from ..reports.style import Picture
 from ..reports.tables import tables
+from ..site.unscored import Unscored, unscored, version
 from .ranked import leaderboard_table, with_published
 
 _HEADER = """\
@@ -49,6 +50,7 @@ def page(board: Board) -> tuple[str, tuple[Picture, ...]]:
     own = [group for group in measured if not _is_told(group, board.groups)]
     joint = overviews(with_published(board, group) for group in measured)
     pictures = {g.name: p for g in measured if (p := cost_figure(g, board.costs))}
+    lost = unscored(board)
     parts = [_HEADER.format(lede=_lede(board))]
     for protocol in _protocols(own):
         parts.append(f"## {escape(protocol)}\n")
@@ -57,7 +59,7 @@ def page(board: Board) -> tuple[str, tuple[Picture, ...]]:
                 parts += _summary(board, overview)
         for group in own:
             if group.key.protocol == protocol:
-                parts += _dataset(board, group, costs, pictures.get(group.name))
+                parts += _dataset(board, group, costs, pictures.get(group.name), lost)
     parts += _without(board.groups)
     parts.append("## What the words mean\n")
     parts.append("".join(f"- **{escape(word)}**: {escape(means)}\n" for word, means in WORDS))
@@ -105,12 +107,14 @@ def _summary(board: Board, overview: Overview) -> Iterator[str]:
             yield markdown(_narrow(table), 3, _pages(board, overview.across.entries))
 
 
-def _dataset(board: Board, group: Group, costs: Costs, picture: Picture | None) -> Iterator[str]:
+def _dataset(
+    board: Board, group: Group, costs: Costs, picture: Picture | None, lost: Unscored
+) -> Iterator[str]:
     if group.is_ranked:
         found: Sequence[Table] = [leaderboard_table(board, group, costs)]
     else:
         found = [t for t in tables(with_published(board, group)) if not t.folded]
-    about = _about(board, group)
+    about = _about(board, group, lost)
     for i, table in enumerate(found):
         notes = (*about, *table.notes) if i == 0 else table.notes
         shown = replace(_narrow(table), notes=notes)
@@ -131,13 +135,16 @@ def _without(groups: Iterable[Group]) -> Iterator[str]:
         yield from (markdown(table, 3) for table in tables(shown))
 
 
-def _about(board: Board, group: Group) -> tuple[str, ...]:
-    """Size and license of the dataset, where they are known."""
-    dataset = board.dataset(group.entries[0].rows[0])
+def _about(board: Board, group: Group, lost: Unscored) -> tuple[str, ...]:
+    """Size and license of the dataset, where they are known, and which samples have no score."""
+    row = group.entries[0].rows[0]
+    without = f"of its samples, {lost[version(row)]}" if version(row) in lost else ""
+    dataset = board.dataset(row)
     if dataset is None:
-        return ()
+        return (f"{row.dataset}: {without}.",) if without else ()
     sizes = f"{count(dataset['n_samples'], 'image')}, {count(dataset['n_contents'], 'content')}"
-    return (f"{dataset['name']}: {sizes}; license: {dataset['license'] or 'not told'}.",)
+    told = (sizes, without, f"license: {dataset['license'] or 'not told'}")
+    return (f"{dataset['name']}: {'; '.join(filter(None, told))}.",)
 
 
 def _pages(board: Board, entries: Iterable[Entry]) -> Mapping[str, str]:

@@ -21,9 +21,9 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
+from ..yaml_text import read_yaml
 from .schema import Cell as Cell
 from .schema import Method as Method
 from .schema import Paper as Paper
@@ -47,7 +47,7 @@ def read_paper(name: str) -> Paper:
         path = Path(name)
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file")
-        return _parse(path.stem, path.read_text("utf-8"), where=name)
+        return _parse(path.stem, path.read_bytes(), where=name)
     if name not in (known := paper_names()):
         from ..registry import unknown
 
@@ -56,12 +56,9 @@ def read_paper(name: str) -> Paper:
     return _parse(name, text, where=name)
 
 
-def _parse(name: str, text: str, where: str) -> Paper:
+def _parse(name: str, text: str | bytes, where: str) -> Paper:
     """The table that ``text`` describes; ValueError says in one line what is wrong, and where."""
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{where}: not readable YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(text, where)
     if not isinstance(content, dict):
         raise ValueError(f"{where}: a paper is a mapping with title, methods and parts")
     try:

@@ -18,6 +18,8 @@ from ..sample import Dataset
 from ..suite import Named
 from .schema import COST, NO_DATASET, Cell, Paper
 
+# Of a method, or of what a table measures: a model of its name may be here, measured elsewhere.
+PUBLISHED_ONLY = "nothing here stands for it in this table: published only"
 Thing = Model | Dataset | Protocol
 Identity = tuple[str, str, str]  # what rows say of model, options and dataset
 
@@ -35,8 +37,7 @@ class Plan:
         """All that ``cell`` lacks; empty where it can be measured."""
         lacking = [t for n in needs(cell) if isinstance(t := self.things[key(*n)], Missing)]
         if cell.model is None or cell.protocol is None:
-            why = "no implementation here: published only"
-            lacking.append(Missing("implementation", cell.method, why))
+            lacking.append(Missing("implementation", cell.method, PUBLISHED_ONLY))
         return tuple(lacking)
 
     @property

@@ -49,6 +49,16 @@ def labeled(dataset: Dataset) -> list[Sample]:
     return sorted((s for s in dataset.samples if s.label is not None), key=lambda s: s.id)
 
 
+def size_of_test(n: int) -> int:
+    """How many of ``n`` contents are the test part."""
+    return max(1, round(TEST_PART * n))
+
+
+def size_of(share: float, n: int) -> int:
+    """How many of ``n`` contents ``share`` of them comes to: few contents give few sizes."""
+    return min(round(share * n), n - size_of_test(n))
+
+
 def nested_fractions(
     contents: Sequence[str], shares: Sequence[float], repeat: int, seed: int
 ) -> list[Fraction]:
@@ -61,12 +71,10 @@ def nested_fractions(
     order = _order(contents, repeat, seed)
     place = {name: i for i, name in enumerate(order)}
     rank = np.array([place[name] for name in contents])
-    n_test = max(1, round(TEST_PART * len(order)))
-    fixed = np.flatnonzero(rank >= len(order) - n_test)
+    fixed = np.flatnonzero(rank >= len(order) - size_of_test(len(order)))
     by_count: dict[int, list[float]] = {}
     for share in sorted(set(shares)):
-        count = min(round(share * len(order)), len(order) - n_test)
-        by_count.setdefault(count, []).append(share)
+        by_count.setdefault(size_of(share, len(order)), []).append(share)
     found: list[Fraction] = []
     last = 0
     for count, same in by_count.items():

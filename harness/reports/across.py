@@ -9,11 +9,23 @@ from functools import cached_property
 
 from ..canonical import digest, slug
 from ..records import Row
-from .entries import Entry, entries_of, seen_mark, stays_in_line, variant_of
+from .entries import (
+    HEAD,
+    Entry,
+    entries_of,
+    seen_mark,
+    stays_in_line,
+    taught_by_pseudo,
+    variant_of,
+)
 from .groups import Group
 from .labels import Variant
 from .layout import Cell, Raw
 from .parts import FEW
+
+CIRCULAR = "the model, or close kin of it, helped to make the labels"
+TAUGHT = "the number rests on labels that metrics made, not people, as those a head was fitted on"
+NOT_CONVERGED = "not converged"  # what the reason of such a fit says
 
 
 @dataclass(frozen=True)
@@ -89,13 +101,21 @@ def across(
 
 
 def cautions(row: Row | None) -> tuple[str, ...]:
-    """What one must know of a single number: seen in training, circular, failed samples."""
+    """What one must know of a single number, or ().
+
+    Seen in training, circular, resting on pseudo-labels elsewhere, failed samples, a curve that
+    was not fitted to the end.
+    """
     if row is None or row.value is None:
         return ()
     words = [mark] if (mark := seen_mark(row.contamination)) else []
     words += [mark for mark in row.marks if mark.partition(" ")[0] == "circular"]
+    if taught_by_pseudo(row):
+        words.append(HEAD)
     if row.n_scored < row.n_expected:
         words.append(f"{row.n_scored}/{row.n_expected}")
+    if NOT_CONVERGED in (row.reason or ""):
+        words.append(NOT_CONVERGED)
     return tuple(words)
 
 
@@ -108,9 +128,13 @@ def star_notes(rows: Iterable[Row]) -> Iterator[str]:
             "what the number rests on, which may flatter it."
         )
     if any(word.startswith("circular") for word in words):
-        yield "*circular: the model helped to make the labels."
+        yield f"*circular: {CIRCULAR}."
+    if HEAD in words:
+        yield f"*{HEAD}: {TAUGHT}."
     if any("/" in word for word in words):
         yield "*n/N: so many of the samples were scored."
+    if NOT_CONVERGED in words:
+        yield f"*{NOT_CONVERGED}: the curve of the logistic was not fitted to the end."
 
 
 def with_cautions(cell: Cell, words: tuple[str, ...], raw: tuple[Raw, ...] = ()) -> Cell:

@@ -15,7 +15,17 @@ from .entries import Entry
 from .groups import Group, parse_subset
 from .parts import DAGGER, HELD_OUT, held_out
 from .sensitivity_notes import seen_alone
-from .style import COLORS, DASHES, MARKERS, MUTED, Picture, finish, short
+from .style import (
+    COLORS,
+    DASHES,
+    MARKERS,
+    MUTED,
+    Picture,
+    finish,
+    pseudo_note,
+    pseudo_sign,
+    short,
+)
 
 _CELLS = {
     "severity": "severity",
@@ -80,12 +90,12 @@ def cell_figure(group: Group, entry: Entry) -> Picture | None:
     return finish(
         f"{group.name}.cells",
         figure,
-        f"What {short(entry.label)} detects, by what the probes are",
+        f"What {short(entry.label)}{pseudo_sign(entry)} detects, by what the probes are",
         group.title,
         "Share of the probes detected, by area (fraction of the picture). "
         f"{seen_alone([entry])}{ladders} Bands are 95 % intervals.{OPEN * gaps} "
         "Dashed: false alarms; dotted: 75 %. Shape and place vary only where the mask leaves "
-        f"room for it.{edge}{dagger}",
+        f"room for it.{edge}{dagger}{pseudo_note([entry])}",
         f"Line charts of the share detected by {', '.join(_CELLS[name] for name in panels)}; the "
         "table has the numbers.",
     )

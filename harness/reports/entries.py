@@ -12,6 +12,8 @@ from .labels import Variant, labels
 
 UNRANKED_MARKS = ("circular", "control")
 CONTAMINATED = ("content", "images", "labels")  # what may have been met, the least first
+PSEUDO = "pseudo-labels"  # the mark of numbers that rest on labels which metrics made
+HEAD = f"head: {PSEUDO}"  # what it is called where the labels of the dataset are no such labels
 TO_GET_IT = "; to get it: "  # how an unavailable model's reason and command are joined
 
 
@@ -53,6 +55,11 @@ class Entry:
         return ", ".join(dict.fromkeys(row.contamination for row in self.rows))
 
     @property
+    def taught_by_pseudo(self) -> bool:
+        """Whether any number rests on pseudo-labels that are not those of its dataset."""
+        return any(taught_by_pseudo(row) for row in self.rows if row.value is not None)
+
+    @property
     def set_apart(self) -> bool:
         """A circular model or a control: shown, never ranked."""
         return any(map(sets_apart, self.marks))
@@ -75,6 +82,21 @@ def sets_apart(mark: str) -> bool:
     return mark.partition(" ")[0] in UNRANKED_MARKS
 
 
+def taught_by_pseudo(row: Row) -> bool:
+    """Whether ``row`` rests on pseudo-labels elsewhere, as a head's fit: its heading says nothing.
+
+    Where the labels of its own dataset are such, titles and headings say so.
+    """
+    return HEAD in row.marks or (PSEUDO in row.marks and row.label_kind != "pseudo")
+
+
+def marks_of(row: Row) -> tuple[str, ...]:
+    """The marks of ``row`` as tables have them: the model's own labels are not the dataset's."""
+    if not taught_by_pseudo(row):
+        return row.marks
+    return tuple(HEAD if mark == PSEUDO else mark for mark in row.marks)
+
+
 def seen_mark(contamination: str) -> str:
     """The mark of a number that the model knew something of, such as "seen: labels", or ""."""
     return f"seen: {contamination}" if contamination in CONTAMINATED else ""
@@ -82,7 +104,7 @@ def seen_mark(contamination: str) -> str:
 
 def stays_in_line(mark: str) -> bool:
     """Whether a mark is said of each line, even if all lines have it."""
-    return sets_apart(mark) or mark in map(seen_mark, CONTAMINATED)
+    return sets_apart(mark) or mark == HEAD or mark in map(seen_mark, CONTAMINATED)
 
 
 def entries_of(rows: Iterable[Row], study: Iterable[Row]) -> tuple[Entry, ...]:

@@ -14,13 +14,26 @@ from .detection_figure import detection_figure
 from .fraction_figure import fraction_figure
 from .fractions import has_curve
 from .groups import RANKED_BY, Group
-from .heat import heat
+from .heat import heat, size_for
 from .layout import number
 from .matrix import Matrix, type_matrix
 from .rank_figure import rank_figure
 from .ranks import fields
 from .response_figure import response_figure
-from .style import COLORS, INK, MUTED, PAPER, Picture, finish, short, star_note, style, tag
+from .style import (
+    COLORS,
+    INK,
+    MUTED,
+    PAPER,
+    Picture,
+    finish,
+    pseudo_note,
+    pseudo_sign,
+    short,
+    star_note,
+    style,
+    tag,
+)
 from .threshold_figure import threshold_figure
 from .thresholds import severities
 
@@ -89,8 +102,10 @@ def _dots(group: Group) -> Picture:
 
 def _heat_map(group: Group, matrix: Matrix) -> Picture:
     values = np.array(matrix.values, dtype=float)
-    models = [short(name) for name in matrix.models]
-    size = (2.6 + 0.5 * len(matrix.models), 2.2 + 0.25 * len(matrix.types))
+    shown = [entry for entry in group.entries if entry.label in matrix.models]
+    signs = {entry.label: pseudo_sign(entry) for entry in shown}
+    models = [f"{short(name)}{signs[name]}" for name in matrix.models]
+    size = size_for(models, 0.5 * len(models), 0.25 * len(matrix.types))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     shades = values / np.array(matrix.scales)
@@ -106,7 +121,8 @@ def _heat_map(group: Group, matrix: Matrix) -> Picture:
         figure,
         matrix.title,
         group.title,
-        f"{matrix.reading}. Full shade is {matrix.shading}; values below 0 have none.{left_out}",
+        f"{matrix.reading}. Full shade is {matrix.shading}; values below 0 have none.{left_out}"
+        f"{pseudo_note(shown)}",
         f"Heat map of {len(matrix.types)} types by {len(matrix.models)} models; the folded table "
         "has the numbers.",
     )

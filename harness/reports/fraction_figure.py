@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from .entries import Entry
-from .fractions import fractions
+from .fractions import fractions, same_sizes
 from .groups import RANKED_BY, Group
 from .style import COLORS, DASHES, MARKERS, MUTED, PAPER, Picture, finish, star_note, tag
 
@@ -57,6 +57,7 @@ def fraction_figure(group: Group) -> Picture:
     )  # fmt: skip
     gray = " Gray and open: circular models and controls." if apart else ""
     hollow_too = " Large open markers: published values." if published else ""
+    same = f" {told}" if (told := same_sizes(group)) else ""
     return finish(
         f"{group.name}.fractions",
         figure,
@@ -65,7 +66,7 @@ def fraction_figure(group: Group) -> Picture:
         "Lines: mean SRCC over the repeats. Bands: 95% t intervals of that mean, which are about "
         "other repeats on this dataset, not about other datasets. The legend follows the order at "
         "the largest share."
-        f"{gray}{hollow_too}{star_note(order)}",
+        f"{same}{gray}{hollow_too}{star_note(order)}",
         f"Line chart of the SRCC of {len(order)} models with {x[0]:g}% to {x[-1]:g}% of the "
         "labels; the table has the numbers.",
     )

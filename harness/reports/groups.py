@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..canonical import canonical_json, digest, slug
 from ..records import Row
-from .entries import Entry, entries_of, variant_of
+from .entries import Entry, entries_of, marks_of, variant_of
 
 RANKED_BY = "srcc"
 
@@ -117,7 +117,9 @@ def group(rows: Iterable[Row]) -> tuple[Group, ...]:
     """
     studies: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        studies[row.dataset, row.protocol].append(row)
+        marks = marks_of(row)
+        shown = row if marks == row.marks else replace(row, marks=marks)
+        studies[row.dataset, row.protocol].append(shown)
     found = [(part, study) for _, study in sorted(studies.items()) for part in _groups(study)]
     taken = Counter(_name(key) for (key, _, _), _ in found)
     groups = [

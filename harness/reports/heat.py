@@ -38,3 +38,12 @@ def heat(
         text.set_in_layout(False)  # it lies inside its cell; measuring hundreds takes long
     axes.grid(visible=False)
     axes.tick_params(length=0)
+
+
+def size_for(names: Sequence[str], wide: float, high: float) -> tuple[float, float]:
+    """Inches of a figure whose cells are ``wide`` and ``high`` in all, below aslant ``names``.
+
+    A long name needs room of its own, over few columns also to the right.
+    """
+    longest = max(map(len, names), default=0)
+    return max(2.6 + wide, 3.1 + 0.1 * longest), max(2.2, 0.3 + 0.08 * longest) + high

@@ -91,7 +91,10 @@ def number(value: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """``[.812, .934]``, or "" where there is none."""
+    """``[.812, .934]``, or "" where there is none; an end below 0 has its minus: ``[−.000, .121]``.
+
+    So one sees whether 0 is inside, also where an end rounds to it.
+    """
     if low is None or high is None:
         return ""
     return f"[{_short(low)}, {_short(high)}]"
@@ -130,6 +133,5 @@ def with_interval_keys(key: str) -> tuple[str, str, str]:
 
 
 def _short(value: float) -> str:
-    text = number(value)
-    sign, digits = ("−", text[1:]) if text.startswith("−") else ("", text)
-    return sign + (digits[1:] if digits.startswith("0.") else digits)
+    digits = number(abs(value))
+    return ("−" if value < 0 else "") + (digits[1:] if digits.startswith("0.") else digits)

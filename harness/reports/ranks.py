@@ -16,6 +16,7 @@ from .layout import NO_REASON, number
 from .parts import FEW
 
 RESOLVABLE = "resolvable_srcc_difference"
+_RANKS = ("rank_low", "rank_high")
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,7 @@ class Field:
 
     def ranks(self, entry: Entry) -> tuple[int, int]:
         """The ranks that are left open to ``entry``, both included."""
-        low, high = (entry.value(name, self.subset) for name in ("rank_low", "rank_high"))
-        assert low is not None
-        assert high is not None
+        low, high = (_known(entry, name, self.of) for name in _RANKS)
         return int(low), int(high)
 
     def in_top_group(self, entry: Entry) -> bool:
@@ -87,13 +86,15 @@ def fields(group: Group) -> tuple[Field, ...]:
     """One for each protocol whose models were compared, none where there was no comparison.
 
     Of models that were compared in several runs it is the largest comparison; none where two are
-    as large, since their ranks have nothing to do with each other.
+    as large, since their ranks have nothing to do with each other. A model without both ends of
+    its ranks, or without an SRCC, takes no part.
     """
     protocols = dict.fromkeys(parse_subset(s).get("of") for s in group.subsets("rank_low"))
     found = []
     for of in filter(None, protocols):
         own = group.only(lambda row, of=of: parse_subset(row.subset).get("of") == of)  # type: ignore[misc]
-        ranked = [e for e in own.entries if e.value("rank_low", f"of={of}") is not None]
+        needed = (*_RANKS, RANKED_BY)
+        ranked = [e for e in own.entries if all(e.value(n, f"of={of}") is not None for n in needed)]
         if together := _together(ranked, of):
             apart = [e for e in ranked if e not in together]
             own = replace(own, entries=tuple(e for e in own.entries if e not in apart))
@@ -160,6 +161,11 @@ def interval_text(low: int, high: int) -> str:
 
 
 def _place(entry: Entry, of: str) -> tuple[float, str]:
-    value = entry.value(RANKED_BY, f"of={of}")
+    return -_known(entry, RANKED_BY, of), entry.label
+
+
+def _known(entry: Entry, metric: str, of: str) -> float:
+    """A value that ``fields`` asks of whoever takes part."""
+    value = entry.value(metric, f"of={of}")
     assert value is not None
-    return -value, entry.label
+    return value

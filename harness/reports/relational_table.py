@@ -73,7 +73,7 @@ _MAPS_TOLD = (
     "direction: it is on the right side of 0.5 there. AUROC is 0.5 by chance; so is direction by a "
     "coin, while a map that leans one way is right on all types that lie that way. Leakage: mean "
     "|F − 0.5| inside the mask of the channels of absent types. MAE: of a type's channel, by "
-    "chance that of 0.5 everywhere."
+    "chance that of 0.5 everywhere. N counts damages, of which an image may have several."
 )
 _RANKING_TOLD = (
     "Pairs are of one scene; each image is scored beside the pristine one, or directly beside the "

@@ -25,6 +25,7 @@ _DARK = {
     PAPER: "#161b22",
     COLORS[0]: "#4aa5e0",
 }
+BY_METRICS = "pseudo-labels, made by metrics and not by people"
 MARKERS = "osD^vP*Xhp"
 DASHES: tuple[tuple[int, tuple[float, ...]], ...] = (
     (0, ()),
@@ -87,14 +88,30 @@ def short(name: str) -> str:
 
 
 def tag(entry: Entry) -> str:
-    """What a figure calls a model: short, with a star if it has met the dataset in training."""
-    return f"{short(entry.label)}{' *' if entry.seen else ''}"
+    """What a figure calls a model: short, with signs that ``star_note`` explains.
+
+    A star if it has met the dataset in training, § if its numbers rest on pseudo-labels.
+    """
+    return f"{short(entry.label)}{' *' if entry.seen else ''}{pseudo_sign(entry)}"
+
+
+def pseudo_sign(entry: Entry) -> str:
+    """The sign of numbers that rest on pseudo-labels, where no title says it, or ""."""
+    return " §" if entry.taught_by_pseudo else ""
 
 
 def star_note(entries: Iterable[Entry]) -> str:
-    """What the star means, to end a caption with; "" where there is none."""
+    """What the signs of ``tag`` mean, to end a caption with; "" where there are none."""
+    entries = tuple(entries)
     starred = any(entry.seen for entry in entries)
-    return " *: has met the dataset in training; the table says what of it." if starred else ""
+    seen = " *: has met the dataset in training; the table says what of it." if starred else ""
+    return seen + pseudo_note(entries)
+
+
+def pseudo_note(entries: Iterable[Entry]) -> str:
+    """What § means, to end a caption with; "" where there is none."""
+    taught = any(entry.taught_by_pseudo for entry in entries)
+    return f" §: rests on {BY_METRICS}." if taught else ""
 
 
 def two_decimals(value: float) -> str:

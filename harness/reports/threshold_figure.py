@@ -14,11 +14,11 @@ from ..records import Row
 from .areas import DETECTED
 from .entries import Entry
 from .groups import Group
-from .heat import heat
+from .heat import heat, size_for
 from .layout import NONE, interval
 from .parts import DAGGER, HELD_OUT, held_out
 from .sensitivity_notes import NO_INTERVAL, seen_alone
-from .style import INK, MUTED, Picture, finish, short
+from .style import INK, MUTED, Picture, finish, pseudo_note, pseudo_sign, short
 from .thresholds import THRESHOLD, Threshold, middle, severities, threshold_of, threshold_types
 
 _BESIDE = ("1/16", "1/4", "1")  # areas whose detected share stands beside one model's thresholds
@@ -43,14 +43,12 @@ def threshold_figure(group: Group) -> Picture:
     order = _soonest({name: [found[e][i] for e in shown] for i, name in enumerate(types)})
     cells = [[found[e][types.index(name)] for e in shown] for name in order]
     unseen = [[_held_out(e, name, [severity]) for e in shown] for name in order]
-    figure = Figure(
-        figsize=(2.6 + _WIDE * len(shown), 2.2 + _HIGH * len(order)), layout="constrained"
-    )  # fmt: skip
+    names = [f"{short(e.label)}{pseudo_sign(e)}" for e in shown]
+    size = size_for(names, _WIDE * len(shown), _HIGH * len(order))
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
-    _draw(axes, cells, order, [short(e.label) for e in shown], unseen)
-    axes.set_xticklabels(
-        [short(e.label) for e in shown], rotation=40, ha="left", rotation_mode="anchor"
-    )
+    _draw(axes, cells, order, names, unseen)
+    axes.set_xticklabels(names, rotation=40, ha="left", rotation_mode="anchor")
     for tick, entry in zip(axes.get_xticklabels(), shown, strict=True):
         tick.set_color(MUTED if entry.set_apart else INK)
     gray = " Gray names: controls." if any(e.set_apart for e in shown) else ""
@@ -63,7 +61,7 @@ def threshold_figure(group: Group) -> Picture:
         group.title,
         "Threshold: the damaged area, as a fraction of the picture, at which 75 % would be "
         f"detected. {seen_alone(group.entries)} {_READING}{_bare(figure)}"
-        f"{_UNSEEN * any(map(any, unseen))}{gray}{left_out}",
+        f"{_UNSEEN * any(map(any, unseen))}{gray}{left_out}{pseudo_note(shown)}",
         f"Heat map of the thresholds of {len(order)} types by {len(shown)} models; the folded "
         "table has the numbers.",
     )
@@ -88,13 +86,14 @@ def own_threshold_figure(group: Group, entry: Entry) -> Picture:
     return finish(
         f"{group.name}.thresholds",
         figure,
-        f"What {short(entry.label)} notices of each type",
+        f"What {short(entry.label)}{pseudo_sign(entry)} notices of each type",
         group.title,
         f"Left: the damaged area, as a fraction of the picture, at which 75 % would be detected. "
         f"{seen_alone([entry])} {_READING}{_bare(figure)}{_UNSEEN * any(unseen)} "
         "Middle: the share detected, over all severities. Right: LSI, the drop "
         "of the score at partial damage as a share of its full-frame drop (proportional to the "
-        "area: 0.25; blind to the extent: 1); empty where that drop cannot be told from 0.",
+        "area: 0.25; blind to the extent: 1); empty where that drop cannot be told from 0."
+        f"{pseudo_note([entry])}",
         f"Heat maps of the thresholds of {len(order)} types by severity, of what is detected and "
         "of the LSI; the folded table has the numbers.",
     )

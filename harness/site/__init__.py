@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path, PurePosixPath
 
-from ..atomic import write_atomic
+from ..atomic import write_below
 
 LIST = "site.json"  # the files of a site, so that the next one can tell them from others
 
@@ -15,16 +15,9 @@ def build(records: Path, out: Path) -> Path:
 
     Equal records, and equal files beside them, give equal bytes. What an earlier site has left in
     ``out`` is removed, files of others stay. Raises FileNotFoundError if there are no records,
-    ValueError for what cannot be read.
+    ValueError for what cannot be read, and where a link would take a page out of ``out``.
     """
-    files = site_files(records)
-    for name in _earlier(out / LIST) - files.keys():
-        (out / name).unlink(missing_ok=True)
-    for name, data in files.items():
-        path = out / name
-        if not path.is_file() or path.read_bytes() != data:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, data)
+    write_below(out, site_files(records), _earlier(out / LIST))
     return out / "index.html"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from ..answers.reasons import explain, signed
 from ..collection.board import Board, Subject
 from ..papers.in_print import Published
 from ..records import Row
+from ..reports.labels import called
 from ..reports.layout import (
     Cell,
     Column,
@@ -34,7 +36,7 @@ class Beside:
     @property
     def name(self) -> str:
         """The measure, and what it is among."""
-        return Headline(self.row.metric, self.row.subset).title
+        return Headline(self.row.metric, self.row.subset, self.row.protocol).title
 
 
 def beside(board: Board, subject: Subject) -> Iterator[Beside]:
@@ -46,7 +48,7 @@ def beside(board: Board, subject: Subject) -> Iterator[Beside]:
 
 
 def published_table(subject: Subject, found: Sequence[Beside]) -> Table:
-    """A line a number in print: what was measured, the difference, and where it stands."""
+    """A line a number in print: what was measured, and how, the difference, and where it stands."""
     columns = (
         Column("Dataset", ("dataset",), "name"),
         Column("Protocol", ("protocol",), "text"),
@@ -68,7 +70,7 @@ def _line(each: Beside) -> Line:
     difference = row.value - printed
     return (
         text_cell(row.dataset),
-        text_cell(each.published.setting),
+        text_cell(called(row.protocol, json.loads(row.protocol_options))),
         text_cell(each.name),
         row_cell(row, with_interval=True),
         Cell(number(printed), (printed,)),

@@ -17,6 +17,7 @@ from ..reports.style import Picture
 from ..reports.tables import tables
 from .facts import About, dataset_facts
 from .pages import render
+from .unscored import Unscored, unscored
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,13 @@ def dataset_pages(board: Board) -> dict[str, bytes]:
     for group in board.groups:
         groups[group.key.dataset].append(group)
     files = {"datasets.html": _list(board, groups)}
+    lost = unscored(board)
     for name, own in groups.items():
-        files |= _files(board, name, own)
+        files |= _files(board, name, own, lost)
     return files
 
 
-def _files(board: Board, name: str, groups: Sequence[Group]) -> dict[str, bytes]:
+def _files(board: Board, name: str, groups: Sequence[Group], lost: Unscored) -> dict[str, bytes]:
     studies = [_study(board, group) for group in groups]
     page = render(
         "dataset.html.j2",
@@ -48,7 +50,7 @@ def _files(board: Board, name: str, groups: Sequence[Group]) -> dict[str, bytes]
         active="datasets",
         name=name,
         labels=dict.fromkeys(group.labels for group in groups if group.labels),
-        versions=dataset_facts(board, groups),
+        versions=dataset_facts(board, groups, lost),
         powers=list(_powers(groups)),
         studies=studies,
     )

@@ -9,6 +9,7 @@ from typing import Any
 from ..card_command import NOT_STATED, card_facts
 from ..collection.board import Board, Subject
 from ..reports.groups import LABELS, Group
+from .unscored import Unscored
 
 About = Mapping[str, Any]
 Facts = list[tuple[str, list[str]]]
@@ -33,8 +34,11 @@ def model_facts(subject: Subject) -> Facts:
     return [("version", [card.version]), *facts.items()]
 
 
-def dataset_facts(board: Board, groups: Iterable[Group]) -> list[Facts]:
-    """What is known of each version of a dataset that was measured on, by its hashes."""
+def dataset_facts(board: Board, groups: Iterable[Group], lost: Unscored) -> list[Facts]:
+    """What is known of each version of a dataset that was measured on, by its hashes.
+
+    ``lost`` says which samples no model could score.
+    """
     measured: dict[tuple[str, str], Group] = {}
     for group in groups:
         if group.entries:
@@ -43,11 +47,16 @@ def dataset_facts(board: Board, groups: Iterable[Group]) -> list[Facts]:
         [
             ("labels", [LABELS.get(group.key.label_kind, group.key.label_kind)]),
             *_sizes(board.dataset(group.entries[0].rows[0]) or {}),
+            *_lost(lost.get((group.key.dataset, images), "")),
             ("images", [f"SHA-256 {images}"]),
             ("label values", [f"SHA-256 {labels}"]),
         ]
         for (images, labels), group in measured.items()
     ]
+
+
+def _lost(told: str) -> Facts:
+    return [("of these", [told])] if told else []
 
 
 def _sizes(about: About) -> Facts:

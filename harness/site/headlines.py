@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..reports.areas import areas
 from ..reports.best import BETTER, better
 from ..reports.groups import Group, parse_subset
 from ..reports.matrix import PREFERRED_AREA
-from ..reports.parts import METRICS
-from ..reports.relational_table import TITLES
 from ..reports.subsets import SPREAD
+from ..reports.titles import metric_title
 
-_TITLES = {"lsi": "LSI", **TITLES, **METRICS}
 _PARTS = {"by=direct": "one compared directly with the other"}  # where their names say too little
 # In units of the labels or of the scores: no mean over datasets.
 _IN_UNITS = ("rmse", "score_antisymmetry_error", "score_identity_error")
+_ON_REST = {"test": "rest"}.items()  # beside a share of the labels: tested on all others
 # Parts of which there are many: they stand on the pages of models and datasets.
 _ELSEWHERE = {"area", "type", "mask", "severity", "harmless", "seen", "mask_seen", "content"}
 
 
 @dataclass(frozen=True)
 class Headline:
-    """One number that a table shows of each model. ``better``: 1 higher, −1 lower, 0 neither."""
+    """One number that a table shows of each model. ``better``: 1 higher, −1 lower, 0 neither.
+
+    ``protocol`` is for its title alone.
+    """
 
     metric: str
     subset: str
+    protocol: str = field(default="", compare=False)
 
     @property
     def id(self) -> str:
@@ -35,10 +38,14 @@ class Headline:
 
     @property
     def title(self) -> str:
-        title = _TITLES.get(self.metric, self.metric.replace("_", " ").capitalize())
+        title = metric_title(self.metric, self.protocol)
         if self.subset == "all":
             return title
-        area = parse_subset(self.subset).get("area")
+        parts = parse_subset(self.subset)
+        if share := parts.get("fraction"):
+            on = ", tested on all other images" if parts.items() >= _ON_REST else ""
+            return f"{title} with {share} of the labels{on}"
+        area = parts.get("area")
         part = _PARTS.get(self.subset, self.subset.replace("=", " "))
         return f"{title} at area {area}" if area else f"{title}, {part}"
 
@@ -66,6 +73,7 @@ def headlines(groups: Iterable[Group]) -> tuple[Headline, ...]:
                 order.index(each.metric) if each.metric in order else len(order),
                 each.metric,
                 each.subset != "all",
+                parse_subset(each.subset).items() >= _ON_REST,
             ),
         )
     )
@@ -78,14 +86,17 @@ def first_of(found: Sequence[Headline]) -> Headline:
 
 
 def _of(group: Group) -> Iterator[Headline]:
+    protocol = group.key.protocol
     for metric in group.metrics:
         subsets = group.subsets(metric)
         if metric.startswith("threshold") or metric.endswith(SPREAD):
             continue
         if "all" in subsets:
-            yield Headline(metric, "all")
+            yield Headline(metric, "all", protocol)
             continue
-        yield from (Headline(metric, f"area={area}") for area in areas(group, metric))
+        yield from (Headline(metric, f"area={area}", protocol) for area in areas(group, metric))
         for subset in subsets:
-            if " " not in subset and not parse_subset(subset).keys() & _ELSEWHERE:
-                yield Headline(metric, subset)
+            keys = parse_subset(subset).keys()
+            alone = " " not in subset or keys == {"fraction", "test"}
+            if alone and not keys & _ELSEWHERE:
+                yield Headline(metric, subset, protocol)

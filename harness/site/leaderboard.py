@@ -11,12 +11,14 @@ from ..collection.board import Board
 from ..records import Row
 from ..reports.across import Across, across, cautions
 from ..reports.costs import ModelCost, read_costs
-from ..reports.entries import Entry, seen_mark, sets_apart, stays_in_line
+from ..reports.entries import PSEUDO, Entry, seen_mark, sets_apart, stays_in_line
 from ..reports.groups import RANKED_BY, Group
 from ..reports.layout import NO_REASON
 from ..reports.summary import by_heading
 from .headlines import Headline, first_of, headlines
 from .standing import methods, pairs, standings, told
+from .unscored import Unscored, unscored
+from .unscored import version as version_of
 
 COMPARISON = "significance"  # a protocol that compares models: its rows stand beside others'
 
@@ -48,13 +50,16 @@ def leaderboard(board: Board) -> dict[str, Any]:
     costs = read_costs(board.costs)
     joint = studies(board)
     titles = Counter(map(_title, joint))
+    lost = unscored(board)
     return {
         "models": [
             [s.slug, s.label, s.rows[0].model, s.rows[0].mode, _cost(costs.of(s.rows[0]))]
             for s in board.subjects
         ],
         "cost": costs.setting.told if costs.setting else "",
-        "studies": [_study(board, each, number, told=titles[_title(each)] > 1) for each in joint],
+        "studies": [
+            _study(board, each, number, lost, told=titles[_title(each)] > 1) for each in joint
+        ],
     }
 
 
@@ -80,7 +85,9 @@ def compared(board: Board) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _study(board: Board, joint: Across, number: Mapping[str, int], told: bool) -> dict[str, Any]:
+def _study(
+    board: Board, joint: Across, number: Mapping[str, int], lost: Unscored, told: bool
+) -> dict[str, Any]:
     metrics = headlines(joint.groups)
     version = f", version {joint.groups[0].key.protocol_version}" if told else ""
     return {
@@ -91,6 +98,7 @@ def _study(board: Board, joint: Across, number: Mapping[str, int], told: bool) -
         "first": metrics.index(first_of(metrics)),
         "datasets": [
             _dataset(board, name, group, metrics, number)
+            | {"unscored": lost.get(version_of(group.entries[0].rows[0]), "")}
             for name, group in by_heading(joint).items()
         ],
     }
@@ -112,6 +120,7 @@ def _dataset(
     number: Mapping[str, int],
 ) -> dict[str, Any]:
     wanted = {(m.metric, m.subset) for m in metrics}
+    pseudo = group.key.label_kind == "pseudo"  # which the heading says
     shown = group.only(lambda row: (row.metric, row.subset) in wanted)
     common = [_common(shown, metric) for metric in metrics]
     facts: dict[tuple[Any, ...], int] = {}
@@ -132,8 +141,8 @@ def _dataset(
         "title": name,
         "page": f"datasets/{slug(group.key.dataset)}.html",
         "labels": group.labels,
-        "pseudo": group.key.label_kind == "pseudo",
-        "marks": [[mark for mark in own if not mark.startswith("pseudo")] for own in common],
+        "pseudo": pseudo,
+        "marks": [[m for m in own if not (pseudo and m == PSEUDO)] for own in common],
         "methods": [_methods(shown.entries, metric) for metric in metrics],
         "facts": list(facts),
         "cells": cells,

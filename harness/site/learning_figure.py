@@ -15,10 +15,13 @@ _ACROSS = 3  # panels in a row
 Curve = Sequence[Mapping[str, Any]]
 
 
-def learning_figure(name: str, about: str, curves: Sequence[Curve]) -> Picture | None:
+def learning_figure(
+    name: str, about: str, curves: Sequence[Curve], remark: str = ""
+) -> Picture | None:
     """A panel a measure, a line a fit. None where no curve has two points. Wants ``style``.
 
-    A curve is rows with ``epoch`` and measures, numbers or text; text is left out.
+    A curve is rows with ``epoch`` and measures, numbers or text; text is left out. ``remark``
+    ends the caption.
     """
     curves = [curve for curve in curves if len(curve) > 1 and _STEP in curve[0]]
     told = dict.fromkeys(
@@ -54,7 +57,7 @@ def learning_figure(name: str, about: str, curves: Sequence[Curve]) -> Picture |
         "What was written down while it was fitted",
         about,
         f"A line is one fit ({fits}), a panel one measure, by the name that the model gives it. "
-        "None of them could reach the pictures that it is tested on.",
+        f"None of them could reach the pictures that it is tested on.{remark}",
         f"Line charts of {', '.join(told)} by epoch, for {fits}.",
     )
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from ..canonical import slug
 from ..collection.board import Board, Subject, lies_below, model_slug
 from ..records import Record, load_record
+from ..reports.entries import PSEUDO
 from ..reports.layout import Cell, Column, Line, Table, text_cell
 from ..reports.parts import MODE, MODEL
-from ..reports.style import Picture, style
+from ..reports.style import BY_METRICS, Picture, style
 from .beside import beside, published_table
 from .facts import model_facts
 from .gaps import failed, lacking
@@ -124,8 +125,10 @@ def _learned(subject: Subject, records: Sequence[Record]) -> Iterator[Picture]:
     for record in records:
         row, curves = record.rows[0], [fit["curve"] for fit in record.fits]
         name = f"{slug(row.dataset)}-{record.protocol_slug}.{subject.slug}"
-        about = f"{subject.label} · {row.dataset} · {row.protocol}"
-        if (picture := learning_figure(name, about, curves)) is not None:
+        taught = PSEUDO in row.marks
+        about = f"{subject.label} · {row.dataset}{taught * f': {PSEUDO}'} · {row.protocol}"
+        remark = f" The labels are {BY_METRICS}." if taught else ""
+        if (picture := learning_figure(name, about, curves, remark)) is not None:
             yield picture
 
 

@@ -27,7 +27,7 @@ from ..reports.parts import CONTAMINATION, COUNT, MARKS, METRICS, assemble
 from ..reports.ranks import RESOLVABLE, Field, fields, interval_text
 from ..reports.relational_table import TITLES
 from ..reports.sensitivity_table import detection_table, threshold_table
-from .headlines import Headline
+from ..reports.titles import metric_title
 
 _ORDER = {metric: i for i, metric in enumerate({**TITLES, **METRICS})}
 
@@ -88,7 +88,7 @@ def _numbers(group: Group, entry: Entry, rows: Sequence[Row]) -> Table:
 
     def line(row: Row, own: list[str]) -> Line:
         return (
-            text_cell(Headline(row.metric, "all").title),
+            text_cell(metric_title(row.metric, row.protocol)),
             *([text_cell(row.subset)] if wide else []),
             row_cell(row, with_interval=True),
             count_cell(row.n_scored, row.n_expected),

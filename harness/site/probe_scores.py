@@ -11,6 +11,7 @@ import numpy as np
 from ..collection.board import Board, Subject
 from ..protocols.metrics import varies
 from ..records import Row
+from ..reports.entries import marks_of
 from ..sample_files import read_scores
 from .probe_gallery import Gallery
 
@@ -75,7 +76,7 @@ def _seen(board: Board, gallery: Gallery, rows: list[Row]) -> Seen:
         notes, counted = ["its scores do not vary, so that they have no unit"], False
     return Seen(
         board.subject(rows[0]),
-        tuple(mark for mark in rows[0].marks if all(mark in row.marks for row in rows)),
+        tuple(mark for mark in marks_of(rows[0]) if all(mark in marks_of(row) for row in rows)),
         tuple(_response(scores, gallery, probe, spread) for probe in gallery.probes),
         {} if not counted or spread is None else limits_of(scores, gallery, spread),
         tuple(notes),

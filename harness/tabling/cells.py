@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 
 from ..records import Row
-from ..reports.entries import CONTAMINATED, sets_apart
+from ..reports.across import CIRCULAR as HELPED
+from ..reports.across import TAUGHT
+from ..reports.entries import CONTAMINATED, HEAD, PSEUDO, sets_apart, taught_by_pseudo
 from ..reports.layout import NONE, Cell, Note, Raw, row_cell, with_interval_keys
 from ..reports.ranks import interval_text
 from ..reports.thresholds import THRESHOLD, threshold_cell
@@ -21,7 +23,8 @@ SEEN = {
     level: Note(f"seen: {level} – in training, the model met {_MET[level]}.", "†" * (1 + i))
     for i, level in enumerate(CONTAMINATED)
 }
-CIRCULAR = Note("circular – the model helped to make the labels; shown, never ranked.", "‡")
+CIRCULAR = Note(f"circular – {HELPED}; shown, never ranked.", "‡")
+BY_METRICS = Note(f"{PSEUDO} – {TAUGHT}.", "§")
 TOP = Note(
     "top group – not significantly worse than the model with the highest SRCC (paired bootstrap "
     "over contents, Holm-corrected, 0.05).",
@@ -35,11 +38,20 @@ def value_keys(key: str) -> tuple[str, ...]:
 
 
 def value_cell(row: Row, *, interval: bool, shared: Container[str] = ()) -> Cell:
-    """The value of ``row``, which has one or a bound in its reason; ``shared`` marks go unsaid."""
+    """The value of ``row``, which has one or a bound in its reason.
+
+    Footnotes leave out ``shared`` marks, said over the table, and what headings say; the last raw
+    value, which a program reads without either, has all.
+    """
     is_threshold = row.metric.startswith(THRESHOLD)
     cell = threshold_cell(row) if is_threshold else row_cell(row, with_interval=True)
-    notes = tuple(_notes(row, shared))
-    raw = (row.value, row.ci_low, row.ci_high, row.n_scored, row.n_expected, _told(notes))
+
+    def is_said(mark: str) -> bool:
+        return mark in shared or sets_apart(mark) or mark in (PSEUDO, HEAD)
+
+    notes = tuple(_notes(row, is_said))
+    told = _told(_notes(row, lambda mark: mark == HEAD))
+    raw = (row.value, row.ci_low, row.ci_high, row.n_scored, row.n_expected, told)
     return replace(cell, raw=raw, detail=cell.detail if interval else "", notes=notes)
 
 
@@ -66,21 +78,30 @@ def rank_keys(key: str) -> tuple[str, ...]:
     return (f"{key}_rank_low", f"{key}_rank_high", f"{key}_top_group")
 
 
-def _notes(row: Row, shared: Container[str]) -> Iterator[Note]:
+def apart_note(mark: str) -> Note:
+    """Why a model with ``mark``, which sets it apart, is shown and not ranked."""
+    is_circular = mark.partition(" ")[0] == "circular"
+    return CIRCULAR if is_circular else Note(f"{mark} – shown, never ranked.")
+
+
+def _notes(row: Row, is_said: Callable[[str], bool]) -> Iterator[Note]:
+    """What is to be known of ``row``; of its marks, those that are not said elsewhere."""
     if row.contamination in SEEN:
         yield SEEN[row.contamination]
     if any(mark.partition(" ")[0] == "circular" for mark in row.marks):
         yield CIRCULAR
+    if taught_by_pseudo(row):
+        yield BY_METRICS
     if row.n_scored < row.n_expected:
         yield Note(f"{row.n_scored} of {row.n_expected} samples scored.")
     for mark in row.marks:
-        # A column's heading says that labels are pseudo-labels, and N what is incomplete.
-        said = mark in shared or sets_apart(mark) or mark.startswith(("incomplete", "pseudo"))
-        if not said:
-            yield Note(f"{mark}.")
+        # N says what is incomplete.
+        if mark.startswith(("incomplete", "circular")) or is_said(mark):
+            continue
+        yield apart_note(mark) if sets_apart(mark) else Note(f"{mark}.")
     if row.reason:
         yield Note(f"{row.reason}.")
 
 
-def _told(notes: tuple[Note, ...]) -> str:
+def _told(notes: Iterable[Note]) -> str:
     return "; ".join(note.text.rstrip(".") for note in notes)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..contamination import plain
 from ..papers.in_print import Published, differences, is_about, numbers_in
+from ..papers.plan import PUBLISHED_ONLY
 from ..papers.results import Result
 from ..papers.schema import COST, Cell, Paper
 from ..protocols.base import Measure
@@ -80,7 +81,7 @@ def _measure(row: Row) -> Measure:
 
 def _missing(typed: str, cell: Cell, rows: Iterable[Row]) -> Missing:
     if cell.model is None or cell.protocol is None:
-        return Missing("implementation", cell.method, "no implementation here: published only")
+        return Missing("implementation", cell.method, PUBLISHED_ONLY)
     if cell.protocol.name == COST:
         why, how = "records hold no costs", f"iqa-eval reproduce {shlex.quote(typed)}"
         return Missing("result", cell.method, why, how)

@@ -14,8 +14,9 @@ from ..records import Row
 from ..reports.entries import Entry, variant_of
 from ..reports.groups import Group
 from ..reports.labels import Variant, called
-from ..reports.parts import METRICS
+from ..reports.ranks import fields
 from ..reports.thresholds import THRESHOLD, threshold_of
+from ..reports.titles import metric_title
 from .spec import RANKS, Heading, Spec
 
 _SIGNIFICANCE = "significance"
@@ -55,6 +56,12 @@ class Place:
         return self.group is not None and self.group.key.label_kind == "pseudo"
 
     @cached_property
+    def untested(self) -> str:
+        """Of ranks, why no model was tested against another; "" where some were."""
+        found = fields(self.group) if self.group else ()
+        return next((field.untested for field in found if field.subset == self.subset), "")
+
+    @cached_property
     def _entries(self) -> Mapping[Variant, Entry]:
         entries = self.group.entries if self.group else ()
         return {variant_of(entry.rows[0]): entry for entry in entries}
@@ -91,7 +98,7 @@ class Place:
         if rows and all(row.value is None for row in rows):
             return next((row.reason for row in rows if row.reason), "no reason given")
         if rows:
-            return f"no {METRICS.get(self.metric, self.metric)} on {self.subset}"
+            return f"no {metric_title(self.metric, self.protocol)} on {self.subset}"
         return f"no record on {self.dataset} under {self.setting}"
 
 
@@ -127,7 +134,7 @@ def places(spec: Spec, groups: Iterable[Group]) -> tuple[Place, ...]:
 def _place(heading: Heading, metric: str, groups: tuple[Group, ...], several: bool) -> Place:
     name, options = heading.protocol.name, heading.protocol.options
     protocol, subset, given = name, heading.subset, canonical_json(options)
-    title = heading.heading or METRICS.get(metric, metric.replace("_", " "))
+    title = heading.heading or metric_title(metric, name)
     span = heading.span if heading.span is not None else ", ".join(_span(heading, several))
     if metric == RANKS:
         title = heading.heading or "Rank interval"

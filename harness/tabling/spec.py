@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..papers import Paper, read_paper
 from ..papers.schema import Reference
 from ..registry import unknown
+from ..yaml_text import read_yaml
 
 RANKS = "ranks"  # a metric of tables alone: the rank interval, and whether it may be the best
 _FILES = (".yaml", ".yml")
@@ -82,10 +82,7 @@ def read_layout(name: str) -> Spec | Paper:
         return read_paper(name)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not readable YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path.read_bytes(), path)
     if not isinstance(content, dict):
         raise ValueError(f"{path}: a table is a mapping with title, rows and columns")
     if _PUBLISHED & content.keys():

@@ -11,12 +11,12 @@ from ..papers.in_print import differences, published_of
 from ..records import Row
 from ..registry import unknown
 from ..reports.best import Better, better, with_best
-from ..reports.entries import Entry, sets_apart
+from ..reports.entries import HEAD, Entry, sets_apart
 from ..reports.groups import group
 from ..reports.layout import Cell, Column, Line, Note, Table, text_cell
 from ..reports.parts import FEW, MODEL, unknown_notes
 from ..reports.published import amount, difference_cell
-from .cells import CIRCULAR, empty_cell, rank_cell, rank_keys, value_cell, value_keys
+from .cells import apart_note, empty_cell, rank_cell, rank_keys, value_cell, value_keys
 from .lines import Named, lines_of
 from .names import check_names
 from .places import Place, is_known, places
@@ -81,6 +81,9 @@ class _Layout:
             entry = place.entry(named.variant) if named.variant else None
             assert entry is not None
             of = place.subset
+            if place.untested:
+                yield empty_cell(f"not tested: {place.untested}", len(rank_keys("")))
+                return
             yield rank_cell(row, entry.get("rank_high", of), entry.get("top_group", of))
         else:
             measured = value_cell(row, interval=self.spec.show != "value", shared=self._shared)
@@ -160,9 +163,7 @@ class _Layout:
         return dict.fromkeys(mark for entry in entries if entry for mark in entry.marks)
 
     def _why_apart(self, named: Named) -> Iterator[Note]:
-        for mark in filter(sets_apart, self._marks(named)):
-            is_circular = mark.partition(" ")[0] == "circular"
-            yield CIRCULAR if is_circular else Note(f"{mark} – shown, never ranked.")
+        yield from map(apart_note, filter(sets_apart, self._marks(named)))
 
     @cached_property
     def _shared(self) -> tuple[str, ...]:
@@ -171,7 +172,7 @@ class _Layout:
         if not rows:
             return ()
         common = set(rows[0].marks).intersection(*(row.marks for row in rows))
-        return tuple(m for m in rows[0].marks if m in common and not sets_apart(m))
+        return tuple(m for m in rows[0].marks if m in common and not (sets_apart(m) or m == HEAD))
 
     def _absent(self, named: Iterable[Named]) -> Iterator[Entry]:
         """Models that fit a pattern and have reasons where others have numbers."""

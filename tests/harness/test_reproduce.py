@@ -19,6 +19,7 @@ from harness.datasets.folder import load_table
 from harness.datasets.live import LIVE
 from harness.model import Unavailable
 from harness.papers import paper_names, read_paper
+from harness.papers.plan import PUBLISHED_ONLY
 from harness.protocols.base import EVERY_OTHER, Measure, Need, Protocol
 from harness.records import read_records
 from harness.reports.comparison import comparison_table, comparison_text
@@ -167,7 +168,7 @@ def test_what_is_missing_and_how_to_get_it(measure, root):
             "iqa-eval list models",
         ),
     )
-    published_only = Missing("implementation", "Theirs", "no implementation here: published only")
+    published_only = Missing("implementation", "Theirs", PUBLISHED_ONLY)
     assert result(found, "Theirs").missing == (published_only,)
     assert result(found, "Theirs", "elsewhere").missing == (published_only,)
     (images,) = result(found, "PSNR", "elsewhere").missing
@@ -381,7 +382,7 @@ def test_the_table_in_words(measure, root):
         "Something is done otherwise here.",
         "compared after negation",
         "Missing weights: deep (1 cell): the weights of deep are not on this machine; to get it: ",
-        "Missing implementation: Theirs (2 cells): no implementation here: published only",
+        f"Missing implementation: Theirs (2 cells): {PUBLISHED_ONLY}",
     ):
         assert said in " ".join(text.split())
         assert said.split(":")[0] in page

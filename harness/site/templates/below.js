@@ -1,5 +1,14 @@
 // What stands under the table: models without numbers, and what to know to read it.
 
+// By a word of a caution, what it says.
+const CAUTIONS = [
+  ["seen", "the model met scenes, pictures or labels of the dataset in training (seen)"],
+  ["circular", "it, or close kin of it, helped to make the labels (circular)"],
+  ["head: pseudo-labels", "the number rests on labels that metrics made, not people, as those its head was fitted on (head: pseudo-labels)"],
+  ["/", "not every sample could be used (n/N)"],
+  ["not converged", "the curve of the logistic was not fitted to the end (not converged)"],
+];
+
 function showBelow(place, view, layout, absent) {
   const shown = view.datasets;
   const notes = [];
@@ -18,12 +27,10 @@ function showBelow(place, view, layout, absent) {
   const methods = new Set(shown.flatMap((d) => d.methods[view.at]));
   if (view.show.has("interval") && methods.size) notes.push(`Intervals: ${[...methods].join("; ")}.`);
   const cells = layout.grids.flat();
-  if (cells.some((c) => c.cautions?.length)) {
-    notes.push(
-      "*: the model met scenes, pictures or labels of the dataset in training (seen), helped to make its " +
-        "labels (circular), or could not use every sample (n/N). Press the star to read which.",
-    );
-  }
+  for (const d of shown) if (d.unscored) notes.push(`${d.title}: of its samples, ${d.unscored}.`);
+  const cautions = new Set(cells.flatMap((c) => c.cautions ?? []));
+  const told = CAUTIONS.filter(([word]) => [...cautions].some((caution) => caution.includes(word)));
+  if (told.length) notes.push(`*: ${told.map(([, text]) => text).join("; ")}. Press a star to read which.`);
   if (view.show.has("rank")) notes.push("Rank: among all models that are ranked on the dataset, whatever is filtered.");
   const tested = view.show.has("ranks") ? shown.filter((d) => hasRanks(view, d)) : [];
   for (const d of tested) if (d.told) notes.push(`Rank interval and top group on ${d.title}: ${d.told}.`);

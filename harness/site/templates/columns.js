@@ -27,7 +27,7 @@ function ranksOf(cells, better) {
 // Whether models were compared by what is shown; where nothing was tested, there are dashes.
 const hasRanks = (view, dataset) => view.metric === view.study.ranked && (dataset.told !== "" || Object.keys(dataset.standing).length > 0);
 
-const isWarning = (mark) => mark.startsWith("circular") || mark.startsWith("seen");
+const isWarning = (mark) => ["circular", "head", "pseudo", "seen"].some((word) => mark.startsWith(word));
 const chip = (mark) => make("span", { class: `chip${isWarning(mark) ? " warn" : ""}` }, mark);
 
 function columnsOf(view) {

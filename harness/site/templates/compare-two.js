@@ -17,20 +17,22 @@ const pText = (p) => (p == null ? NONE : p < 0.0005 ? "< 0.001" : p.toFixed(3));
 
 // The sentence that answers the question, and the test behind it.
 function verdict(a, b, dataset, pair) {
-  const sign = pair.difference >= 0 ? 1 : -1;
-  const [first, second] = (sign > 0 ? [a, b] : [b, a]).map((m) => MODELS[m].label);
+  const [one, other] = [a, b].map((m) => MODELS[m].label);
   const known = pair.low != null && pair.high != null;
-  const ends = sign > 0 ? interval(pair.low, pair.high) : interval(-pair.high, -pair.low);
-  const told = [`difference ${number(sign * pair.difference)}`, ...(known ? [`interval ${ends}`] : [])];
   const better = pair.p != null && pair.p <= ALPHA && pair.difference !== 0;
-  let said = `${MODELS[a].label} and ${MODELS[b].label} cannot be told apart on ${dataset.title}`;
+  let said = `${one} and ${other} cannot be told apart on ${dataset.title}`;
   if (pair.p == null) {
     const zero = known ? `; the interval ${pair.low > 0 || pair.high < 0 ? "excludes" : "holds"} 0` : "";
-    said = `${first} less ${second} on ${dataset.title}, not tested: ${pair.why ?? "no reason given"}${zero}`;
-  } else {
-    if (better) said = `${first} is better than ${second} on ${dataset.title}`;
-    told.push(`p ${pText(pair.p)}`);
+    said = `${dataset.title}, not tested: ${pair.why ?? "no reason given"}${zero}`;
+  } else if (better) {
+    const [first, second] = pair.difference > 0 ? [one, other] : [other, one];
+    said = `${first} is better than ${second} on ${dataset.title}`;
   }
+  const told = [
+    `${one} − ${other} = ${number(pair.difference)}`,
+    ...(known ? [`interval ${interval(pair.low, pair.high)}`] : []),
+    ...(pair.p == null ? [] : [`p ${pText(pair.p)}`]),
+  ];
   return make("li", { class: better ? "better" : "" }, make("strong", {}, said), `: ${told.join(", ")}.`);
 }
 
@@ -63,6 +65,9 @@ function showComparison(place, view, { grids, title }) {
     const notes = [`Differences are paired: on the samples that all models share${methods.size ? `; ${[...methods].join("; ")}` : ""}.`];
     if (pairs.some((pair) => pair?.p != null)) {
       notes.push(`p: bootstrap over contents, corrected by Holm's method over all pairs of the dataset; better means p ≤ ${ALPHA}.`);
+    }
+    if (view.study.title.includes("predictions pooled")) {
+      notes.push("Predictions are pooled over fits: a difference of what fits differ in, their offset and scale, is in it.");
     }
     parts.push(make("p", { class: "note" }, notes.join(" ")));
   }

@@ -18,7 +18,8 @@ const byId = (id) => document.getElementById(id);
 const NONE = "–";
 const number = (value) =>
   value == null ? NONE : value.toFixed(3).replace(/^-(?=0\.000$)/, "").replace("-", "−");
-const short = (value) => number(value).replace(/^(−?)0\./, "$1.");
+// An end of an interval that is below 0 has its minus, also where it rounds to 0: [−.000, .121].
+const short = (value) => (value < 0 ? "−" : "") + number(Math.abs(value)).replace(/^0\./, ".");
 const interval = (low, high) => (low == null || high == null ? "" : `[${short(low)}, ${short(high)}]`);
 const large = (value) => {
   if (value === 0) return "0";

@@ -114,7 +114,7 @@ const tell = (at) => {
 const row = ({ model, response, limit }, end) => {
   const marks = model.marks.flatMap((mark) => [
     " ",
-    make("span", { class: mark.startsWith("pseudo") ? "chip warn" : "chip" }, mark),
+    make("span", { class: mark.includes("pseudo") ? "chip warn" : "chip" }, mark),
   ]);
   return make(
     "tr",

@@ -21,7 +21,7 @@ function buildHead({ columns, at }) {
       spans.append(make("td", { colspan }));
       continue;
     }
-    const chips = dataset.marks[at].map((mark) => make("span", { class: "chip" }, mark));
+    const chips = dataset.marks[at].map(chip);
     if (isRemarkable(dataset.labels)) {
       const text = dataset.pseudo ? "pseudo-labels" : dataset.labels;
       chips.unshift(make("span", { class: `chip${dataset.pseudo ? " warn" : ""}` }, text));

@@ -327,6 +327,27 @@ def test_a_record_more_makes_it_stale(cli: Callable[..., tuple[int, str]], tmp_p
     assert re.search(r"stale +\S+leaderboard\.md", said)
 
 
+@pytest.mark.parametrize("linked", ["site/models", "figures"])
+def test_nothing_is_written_or_removed_through_a_link(tmp_path: Path, linked: str) -> None:
+    records, out, other = (tmp_path / name for name in ("records", "out", "other"))
+    write_record(records, Record((row("good"),), {}, "good", "correlation"))
+    other.mkdir()
+    for name in ("keep.html", "keep.cost.svg"):
+        (other / name).write_text("precious")
+    (out / linked).parent.mkdir(parents=True, exist_ok=True)
+    (out / linked).symlink_to(other, target_is_directory=True)
+    listed = {"files": ["models/keep.html"]}
+    if linked == "site/models":
+        (out / "site" / site.LIST).write_text(json.dumps(listed))
+    before = {path.name: path.read_bytes() for path in other.iterdir()}
+    if linked == "figures":  # none are drawn of one number without an interval
+        leaderboard.write(records, out)
+    else:
+        with pytest.raises(ValueError, match=re.escape(f"{out / linked} is a link to {other}, ")):
+            leaderboard.write(records, out)
+    assert {path.name: path.read_bytes() for path in other.iterdir()} == before
+
+
 def test_without_records_it_says_what_to_do(
     cli: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:

@@ -332,6 +332,7 @@ def test_the_nearest_protocol_holds(write):
             "Ours has no cell on 'csiq', which its model_on names",
         ),
         ("title: A table", "title: [", "not readable YAML"),
+        ("title: A table", "title: " + "[" * 20_000, "not readable YAML: nested too deeply"),
         (GOOD, "- 1\n", "a paper is a mapping"),
     ],
 )

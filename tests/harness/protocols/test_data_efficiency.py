@@ -22,7 +22,7 @@ from harness.protocols import fraction_heads
 from harness.protocols.base import Inputs, Measure, Need, Skip
 from harness.protocols.data_efficiency import CURVE, DATA_EFFICIENCY, data_efficiency
 from harness.protocols.fraction_fits import fits_of
-from harness.protocols.fractions import labeled, nested_fractions
+from harness.protocols.fractions import labeled, nested_fractions, size_of
 from harness.protocols.heads import ALPHAS
 from harness.protocols.splits import shuffled
 from harness.sample import Dataset, FileSource, Sample
@@ -262,6 +262,8 @@ def test_fractions_are_nested_whole_and_apart_from_the_test_part(contents, repea
         assert last < train
         assert added == train - last
         assert list(fraction.shares) == sorted(fraction.shares)
+        sizes = {size_of(share, len(set(contents))) for share in fraction.shares}
+        assert sizes == {len(set(names[list(train)]))}
         assert fixed
         assert not set(names[list(train)]) & set(names[list(fixed)])
         assert not set(names[list(train)]) & set(np.delete(names, list(train)))

@@ -123,3 +123,11 @@ def test_missing_values_leave_gaps(row: MakeRow) -> None:
 
 def test_no_figure_without_a_number(row: MakeRow) -> None:
     assert figures(group([row("a", "d", "p", value=None, reason="no")])[0]) == ()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_types", [1, 12])
+def test_a_heat_map_has_room_for_one_long_name(row: MakeRow, n_types: int) -> None:
+    subsets = ("area=1/16", *(f"type=t{i} area=1/16" for i in range(n_types)))
+    rows = [row("W" * 60, "d", "s", metric="response", subset=subset) for subset in subsets]
+    assert any(picture.name.endswith(".types") for picture in figures(group(rows)[0]))

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from harness.records import Row
 from harness.reports.figures import figures
+from harness.reports.fractions import fraction_tables
 from harness.reports.groups import group
+from tests.harness.reports.conftest import base_row
 
 
 def drawing(rows: list[Row]) -> str:
@@ -31,3 +33,16 @@ def test_published_points_are_open_markers_in_their_place(suite_rows: list[Row])
     assert "<!-- published" in told
     assert "published" not in bare
     assert open_markers(told) - open_markers(bare) == 3 + 1
+
+
+def test_a_few_shares_all_stand_in_the_narrow_table() -> None:
+    rows = [
+        base_row("a", "demo", "data-efficiency", subset=f"fraction={share}%")
+        for share in (25, 50, 75)
+    ]
+    (table,) = fraction_tables(group(rows)[0])
+    shares = [column for column in table.columns if column.title.endswith("%")]
+    assert [(column.title, column.spare) for column in shares] == [
+        ("25%", False), ("50%", False), ("75%", False),
+    ]  # fmt: skip
+    assert "figure" not in table.notes[0]

@@ -92,6 +92,34 @@ def test_shares_that_papers_print_stay_longest_in_a_terminal(suite_rows: list[Ro
     assert max(map(len, narrow.splitlines())) <= 112
 
 
+def test_shares_that_come_to_the_same_contents_are_told(suite_rows: list[Row]) -> None:
+    def of_contents(unit: str, few: bool = False) -> Group:
+        rows = [r for r in suite_rows if (r.dataset, r.protocol) == ("clive", "data-efficiency")]
+        if few:  # of fewer than 2 there is no number
+            shares = [f"fraction={share}%" for share in (15, 20, 25, 40, 60, 80)]
+            rows = [r for r in rows if r.subset in shares]
+        return next(
+            found
+            for found in group([replace(r, split=re.sub("unit: .*", unit, r.split)) for r in rows])
+            if "fixed 20%" in found.key.split
+        )
+
+    ten = of_contents("unit: contents (10)", few=True)
+    (main, _), (picture,) = tables(ten), figures(ten)
+    same = "15%, 20% and 25% are the same 2 contents."
+    assert same in picture.caption
+    (note,) = (note for note in main.notes if note.startswith("Fitted on"))
+    sizes = "2 (15%, 20%, 25%), 4 (40%), 6 (60%), 8 (80%)"
+    assert note == f"Fitted on, of 10 contents: {sizes}. {same}"
+    many = of_contents("unit: images (1162)")
+    (main, _), (picture,) = tables(many), figures(many)
+    assert "are the same" not in picture.caption
+    (note,) = (note for note in main.notes if note.startswith("Fitted on"))
+    assert note.startswith("Fitted on, of 1,162 images: 12 (1%), 23 (2%), ")
+    assert note.endswith("930 (80%).")
+    assert not any(n.startswith("Fitted on") for n in tables(of_contents("else"))[0].notes)
+
+
 def test_the_curve_of_a_dataset(suite_rows: list[Row]) -> None:
     (picture,) = figures(find(suite_rows, "koniq10k", "fixed 20% test part"))
     assert "95% t intervals of that mean" in picture.caption

@@ -180,6 +180,9 @@ def test_numbers() -> None:
     ]
     assert interval(-0.05, 1.0) == "[−.050, 1.000]"
     assert interval(None, 0.3) == ""
+    assert interval(-0.0002, 0.1214) == "[−.000, .121]"  # 0 is inside
+    assert interval(-0.1214, -0.0002) == "[−.121, −.000]"  # and here it is not
+    assert interval(-0.0, 0.0) == "[.000, .000]"
 
 
 @given(st.floats(-1e6, 1e6))

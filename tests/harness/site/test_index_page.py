@@ -294,15 +294,15 @@ def test_two_models_are_compared(open_page) -> None:
     tick(page, FIRST).check()
     better = panel.locator(".verdicts li")
     assert better.all_inner_texts() == [
-        f"{FIRST} is better than {SECOND} on live: difference 0.030, interval [.020, .050], "
-        "p 0.040."
+        f"{FIRST} is better than {SECOND} on live: {SECOND} − {FIRST} = −0.030, interval "
+        "[−.050, −.020], p 0.040."
     ]
     assert f"iqa-eval results compare {SECOND} {FIRST}" in panel.inner_text()  # none on made
     assert f"compare={SECOND},{FIRST}" in view_of(page)
     tick(page, THIRD).check()  # takes the place of the first that was ticked
     assert not tick(page, SECOND).is_checked()
     assert better.all_inner_texts() == [
-        f"{FIRST} and {THIRD} cannot be told apart on live: difference 0.210, interval "
+        f"{FIRST} and {THIRD} cannot be told apart on live: {FIRST} − {THIRD} = 0.210, interval "
         "[.200, .230], p 0.200."
     ]
     page.go_back()
@@ -333,13 +333,15 @@ def test_what_was_not_tested_is_no_tie(open_page) -> None:
     said = page.locator("#comparison .verdicts li")
     why = "not tested: 8 contents, 20 are needed; the interval"
     assert said.all_inner_texts() == [
-        f"{FIRST} less {NASTY} on made, {why} excludes 0: difference 0.300, interval [.200, .400]."
+        f"made, {why} excludes 0: {NASTY} − {FIRST} = −0.300, interval [−.400, −.200]."
     ]
     note = page.locator("#comparison .note").first.inner_text()
     assert note.endswith("share; paired jackknife.")
     assert "bootstrap" not in note
     page.locator("[name=metric]").select_option("PLCC")
-    assert f"{why} holds 0: difference 0.300, interval [−.100, .400]." in said.inner_text()
+    assert f"{why} holds 0: {NASTY} − {FIRST} = −0.300, interval [−.400, .100]." in (
+        said.inner_text()
+    )
 
 
 def test_rank_intervals_say_among_whom_and_where_there_are_none(open_page) -> None:

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from harness.canonical import slug
 from harness.collection.board import Board, read_board
 from harness.records import Record, Row, write_record
+from harness.site.dataset_page import dataset_pages
 from harness.site.headlines import Headline, first_of, headlines
 from harness.site.index_page import index_page, inline_json
 from harness.site.leaderboard import compared, leaderboard
+from harness.site.unscored import unscored
 
 NASTY = "</script><script>alert(1)</script>"
 SRCC = {"first": 0.91, "second": 0.88, NASTY: 0.4, "judge": 0.97, "control:flat": 0.1}
@@ -178,6 +180,65 @@ def test_a_part_stands_for_all_where_there_is_nothing_over_all(board: Board) -> 
     assert first_of(found) == Headline("detected", "area=1/16")
     assert found[1].title == "Detected at area 1/4"
     assert [each.has_mean for each in found] == [True, True, False]
+
+
+def test_shares_of_the_labels_are_offered_on_both_test_parts(tmp_path: Path) -> None:
+    few = {"protocol": "data-efficiency", "split": "fixed 20%"}
+    own = [row("first", "live", value=0.6, subset=f"fraction={n}%", **few) for n in (25, 50)]
+    rest = replace(own[0], split="all others", subset="fraction=25% test=rest", value=0.5)
+    content = leaderboard(read_board(write(tmp_path / "records", [*own, rest])))
+    found = study(content, "data-efficiency")
+    assert [(name, title) for name, title, *_ in found["metrics"]] == [
+        ("srcc fraction=25%", "SRCC with 25% of the labels"),
+        ("srcc fraction=50%", "SRCC with 50% of the labels"),
+        (
+            "srcc fraction=25% test=rest",
+            "SRCC with 25% of the labels, tested on all other images",
+        ),
+    ]
+    assert found["first"] == 0
+    values = [
+        [cell and cell[1] for cell in cells]
+        for d in found["datasets"]
+        for cells in d["cells"].values()
+    ]
+    assert values == [[None, None, 0.5], [0.6, 0.6, None]]
+
+
+def test_one_name_of_two_measures_is_told_apart_by_the_protocol() -> None:
+    for protocol, metric, title in (
+        ("relational", "mask_share", "By chance: IoU"),
+        ("relational", "type_chance", "By chance: type"),
+        ("localization", "mask_share", "AP by chance"),
+        ("localization", "iou", "IoU"),
+        ("localization", "change_iou_oracle", "IoU of change at its best threshold"),
+    ):
+        assert Headline(metric, "all", protocol).title == title
+
+
+def test_numbers_of_a_head_that_pseudo_labels_taught_are_starred(tmp_path: Path) -> None:
+    taught = {"protocol": "sensitivity", "metric": "lsi", "marks": ("pseudo-labels",)}
+    both = [row("first", "x", value=0.6, **taught), row("second", "x", value=0.5, **taught)]
+    content = leaderboard(read_board(write(tmp_path / "records", both)))
+    (found,) = study(content, "sensitivity")["datasets"]
+    assert found["marks"] == [[]]
+    assert [fact[4] for fact in found["facts"]] == [("head: pseudo-labels",)]
+
+
+def test_samples_that_no_model_could_score_are_counted(tmp_path: Path) -> None:
+    lost = {"a/1": "no room: for 2", "a/2": "no room: for 3", "a/3": "too dark: 4"}
+    own = {"first": {**lost, "b": "not finite"}, "second": lost, "absent": {}}
+    for model, failures in own.items():
+        value = None if model == "absent" else 0.5
+        each = row(model, "live", value=value, reason="no weights" if value is None else None)
+        record = Record((each,), {"score": failures}, slug(model), "correlation")
+        write_record(tmp_path / "records", record)
+    board = read_board(tmp_path / "records")
+    told = "3 have no score of any model (2 no room, 1 too dark, such as no room: for 2)"
+    assert unscored(board) == {("live", "images of live"): told}
+    (found,) = study(leaderboard(board), "correlation")["datasets"]
+    assert found["unscored"] == told
+    assert told in dataset_pages(board)["datasets/live.html"].decode()
 
 
 def test_costs_stand_beside_models_without_options(tmp_path: Path) -> None:

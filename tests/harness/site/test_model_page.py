@@ -22,6 +22,7 @@ from harness.collection.board import read_board
 from harness.model import ModelCard, TrainedOn, Weights
 from harness.records import NOT_APPLICABLE, Record, Row, write_record
 from harness.reports.entries import Entry
+from harness.site.beside import Beside, published_table
 from harness.site.dataset_page import dataset_pages
 from harness.site.model_page import model_pages
 from harness.site.model_tables import bars
@@ -221,6 +222,15 @@ def test_a_published_value_stands_beside_with_the_difference_and_reasons(
     assert "inside the 95 % interval" in text
     assert f"SHA-256 {SHA[:12]}" in text
     assert "Published beside measured" not in page(site, "fair").text
+
+
+def test_the_protocol_of_a_published_number_is_the_one_that_measured_it(tmp_path: Path) -> None:
+    board = read_board(records(tmp_path / "records"))
+    own = replace(correlations("good")[0], protocol_options='{"splits":"80/20"}')
+    printed = board.published(own)[0]
+    printed = replace(printed, protocol="other", protocol_options='{"splits":"official"}')
+    table = published_table(board.subject(correlations("good")[0]), [Beside(own, printed, ())])
+    assert table.lines[0][1].text == "correlation (splits 80/20)"
 
 
 def test_models_are_compared_from_the_side_of_the_page(site: dict[str, bytes]) -> None:

@@ -155,7 +155,7 @@ def test_what_a_model_saw_follows_from_its_scores(folder: Path) -> None:
         unit = np.std([scores[name] for name in index["unit"]], ddof=1)
         moved = [(scores[p["content"]] - scores[p["id"]]) / unit for p in index["probes"]]
         assert each.responses == pytest.approx(moved)
-        assert each.marks == ("pseudo-labels", "few contents (3)")
+        assert each.marks == ("head: pseudo-labels", "few contents (3)")
         assert each.notes == (f"rests on 2 {NASTY}",)
         for content in CONTENTS:  # of eight changes, the largest is the limit
             others = [c for c in CONTENTS if c != content]
@@ -368,10 +368,10 @@ def test_models_stand_by_falling_response_with_what_they_noticed(
         [cell.inner_text() for cell in line.locator("th, td").all()]
         for line in page.locator("#models tr").all()
     ]
-    assert {line[0].removesuffix(" pseudo-labels") for line in lines} == models.keys()
+    assert {line[0].removesuffix(" head: pseudo-labels") for line in lines} == models.keys()
     counted = 0
     for line in lines:
-        each = models[line[0].removesuffix(" pseudo-labels")]
+        each = models[line[0].removesuffix(" head: pseudo-labels")]
         response, limit = each.responses[0], each.limits.get(gallery.probes[0]["content"])
         if response is None or limit is None:
             assert line[1] == "–"

@@ -103,7 +103,7 @@ def test_what_is_not_measured_says_why() -> None:
     assert "Re-IQA on spaq (1 cell): no weights; to get it: w" in told
     assert f"no record; to get it: iqa-eval reproduce {NAME} --root DATA" in told
     only = "\n".join(table_of("loda-table1")([]).notes)
-    assert "no implementation here: published only" in only
+    assert "nothing here stands for it in this table: published only" in only
 
 
 def test_rows_of_other_settings_say_so_and_controls_never_stand_for_a_method() -> None:

@@ -14,6 +14,7 @@ import pytest
 from harness.papers.in_print import published_numbers
 from harness.records import Row
 from harness.reports.formats import markdown, table_csv
+from harness.reports.latex import latex
 from harness.reports.layout import Table
 from harness.tabling import table_of
 from tests.harness.reports.conftest import NASTY, base_row
@@ -124,6 +125,24 @@ def test_pseudo_labels_are_called_that_in_the_heading_and_over_the_table(make: M
     assert [c.span for c in mixed.columns[1:]] == ["x, correlation: pseudo-labels", "y, p"]
 
 
+def test_in_csv_every_number_tells_its_marks(make: Make) -> None:
+    few, made = {"label_kind": "pseudo"}, ("few contents (8)", "pseudo-labels")
+    rows = [row("a", 0.9, marks=made, **few), row("c", 0.1, marks=(*made, "control"), **few)]
+    told = [line["x SRCC_notes"] for line in csv.DictReader(io.StringIO(table_csv(make(rows))))]
+    assert told == [
+        "few contents (8); pseudo-labels",
+        "few contents (8); pseudo-labels; control – shown, never ranked",
+    ]
+
+
+def test_a_head_that_pseudo_labels_taught_is_a_footnote_even_of_all(make: Make) -> None:
+    rows = [row(name, 0.9, marks=("pseudo-labels",), label_kind="none") for name in "ab"]
+    table = make(rows)
+    assert [note.sign for line in table.lines for note in line[1].notes] == ["§", "§"]
+    for text in (markdown(table), latex(table), table_csv(table)):
+        assert "the number rests on labels that metrics made, not people" in text
+
+
 def test_rank_intervals_and_the_top_group(make: Make) -> None:
     rows = [row("a", 0.9), row("b", 0.8), row("c", 0.99, marks=("circular",))]
     ranks = {"a": (1, 2, 1), "b": (2, 2, 0)}
@@ -138,6 +157,25 @@ def test_rank_intervals_and_the_top_group(make: Make) -> None:
     assert table.lines[1][2].notes == ()
     assert table.lines[0][2].raw == (1, 2, 1)
     assert table.apart[0][2].text == "–"
+
+
+def test_models_that_were_not_tested_have_no_ranks(make: Make) -> None:
+    rows = [row("a", 0.9), row("b", 0.1)]
+    for one, other in (("a", "b"), ("b", "a")):
+        of = {
+            "protocol": "significance",
+            "marks": ("few contents (8)",),
+            "subset": "of=correlation",
+        }
+        for metric in ("srcc", "rank_low", "rank_high", "top_group"):
+            rows.append(replace(row(one, 1.0, metric), **of))
+        pair = {**of, "subset": f"of=correlation versus={other}"}
+        rows.append(replace(row(one, 0.8, "srcc_difference"), **pair))
+        rows.append(replace(row(one, None, "srcc_p_holm"), **pair))
+    table = make(rows, SPEC.replace("metric: rmse", "metric: ranks"))
+    assert [line[2].text for line in table.lines] == ["–", "–"]
+    assert notes(table, 1, 2) == ["not tested: 8 contents, 20 are needed."]
+    assert "★" not in markdown(table)
 
 
 def test_order_is_that_of_the_file_or_of_a_column(make: Make) -> None:
@@ -232,6 +270,7 @@ def test_names_that_nothing_has_are_told_with_the_closest(
         (('["*"]', "[]"), "rows: "),
         (('["*"]', "[{model: a, name: c}, {model: b, name: c}]"), "two lines are called 'c'"),
         (("title: A table", "- no mapping"), "not readable YAML"),
+        (("title: A table", "title: " + "[" * 20_000), "not readable YAML: nested too deeply"),
     ],
 )
 def test_a_wrong_file_is_one_line_that_says_what(make: Make, change: tuple, match: str) -> None:
