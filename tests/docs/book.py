@@ -1,8 +1,9 @@
 """The book's fenced blocks, and a reader who types what they show.
 
 - ``console``: lines after ``$`` are typed; the lines below each are what it prints, in which ``…``
-  stands for any text, or alone on its line for any lines. None below: any output will do. A
-  command whose exit code is not 0 is followed by ``$ echo $?``.
+  stands for any text, or alone on its line for any lines. None below: any output will do. What
+  goes to stderr, such as how far a command is, depends on the machine: it is not shown, or below
+  the rest where the exit code is not 0. Such a command is followed by ``$ echo $?``.
 - ``python``, ``yaml``, ``text`` with a file's name in a comment on the first line: that file;
   ``# name, continued`` adds to it. Other ``python`` is executed.
 - ``toml``: the ``pyproject.toml`` of the package that the files make; it is installed.
@@ -152,16 +153,20 @@ class Reader:
         commands = block.commands
         for i, (typed, expected) in enumerate(commands):
             if typed == "echo $?":
-                output = f"{self.code}\n"
+                output, errors = f"{self.code}\n", ""
             else:
-                output = self._type(typed)
+                output, errors = self._type(typed)
                 told = i + 1 < len(commands) and commands[i + 1][0] == "echo $?"
-                assert told or self.code == 0, f"$ {typed}\nexit code {self.code}\n{output}"
-            fits = not expected.strip() or pattern(expected).fullmatch(plain(output))
-            assert fits, f"line {block.line}: $ {typed}\nprints\n{output}\nand not\n{expected}"
+                assert told or self.code == 0, f"$ {typed}\nexit code {self.code}\n{errors}"
+            shown = [output, output + errors] if self.code else [output]
+            fits = any(pattern(expected).fullmatch(plain(text)) for text in shown)
+            assert fits or not expected.strip(), (
+                f"line {block.line}: $ {typed}\nprints\n{shown[-1]}\nand not\n{expected}"
+            )
 
-    def _type(self, typed: str) -> str:
-        """What a command prints; ours and Python's alone run here, so that libraries load once."""
+    def _type(self, typed: str) -> tuple[str, str]:
+        """What a command prints, and to stderr; ours and Python's alone run here, so that libraries
+        load once."""
         name = typed.split()[0]
         if name not in ("iqa-eval", "python") or any(map(_is_operator, _words(typed))):
             here = Path(sys.executable).parent
@@ -174,19 +179,19 @@ class Reader:
                 timeout=60,
             )
             self.code = done.returncode
-            return done.stdout + done.stderr
-        screen, argv = io.StringIO(), shlex.split(typed)
+            return done.stdout, done.stderr
+        screen, errors, argv = io.StringIO(), io.StringIO(), shlex.split(typed)
         with (
             mock.patch.object(sys, "argv", argv if name == "iqa-eval" else argv[1:]),
             contextlib.redirect_stdout(screen),
-            contextlib.redirect_stderr(screen),
+            contextlib.redirect_stderr(errors),
         ):
             try:
                 cli.main() if name == "iqa-eval" else runpy.run_path(argv[1], run_name="__main__")
                 self.code = 0
             except SystemExit as end:
                 self.code = int(end.code or 0)
-        return screen.getvalue()
+        return screen.getvalue(), errors.getvalue()
 
 
 def _words(line: str) -> list[str]:

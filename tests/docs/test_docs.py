@@ -203,3 +203,23 @@ def test_a_wrong_chapter_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         with pytest.raises(AssertionError, match=why):
             Reader(tmp_path).read(block)
     Reader(tmp_path).read(right)
+
+
+def test_how_far_a_command_is_may_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said of a slow command is no part of what it prints."""
+    monkeypatch.chdir(tmp_path)
+    say = "import sys\nprint('asking …', file=sys.stderr)\nprint('done')\n"
+    (tmp_path / "slow.py").write_text(say)
+    (tmp_path / "fails.py").write_text(f"{say}sys.exit(3)\n")
+    chapter = tmp_path / "chapter.md"
+    chapter.write_text(
+        "```console\n$ python slow.py\ndone\n$ python slow.py | cat\ndone\n```\n"
+        "```console\n$ python fails.py\ndone\nasking …\n$ echo $?\n3\n```\n"
+        "```console\n$ python fails.py\ndone\n$ echo $?\n3\n```\n"
+        "```console\n$ python slow.py\ndone\nasking …\n```\n"
+    )
+    *right, wrong = blocks(chapter)
+    for block in right:
+        Reader(tmp_path).read(block)
+    with pytest.raises(AssertionError, match="and not"):
+        Reader(tmp_path).read(wrong)
