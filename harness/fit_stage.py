@@ -52,6 +52,7 @@ def run_lacking(fits: Sequence[Fitting], settings: Settings) -> tuple[int, int]:
             total=len(fits),
             initial=len(fits) - len(todo),
             unit="fit",
+            smoothing=0,  # fits that run side by side end together: only the mean says anything
             disable=not settings.progress,
         ) as bar:
             told = time.monotonic()
