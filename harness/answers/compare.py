@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN_AS_ZERO = 0.0005
-_POOLED = ("predictions pooled", "leave-one-content-out")  # in the names of splits
+_POOLED = ("predictions pooled", "leave-one-content-out", "median of ")  # in the names of splits
 
 
 def compared(
@@ -86,7 +86,7 @@ def remarks(found: Versus) -> Iterator[str]:
     for about in dict.fromkeys(" · ".join(_about(line)[:2]) for line in pooled):
         yield (
             f"{about}: predictions are pooled over fits, which adds what fits differ in offset and "
-            "scale; fold by fold the difference may be another one."
+            "scale; fit by fit the difference may be another one."
         )
     yield from found.notes
 

@@ -66,7 +66,8 @@ function showComparison(place, view, { grids, title }) {
     if (pairs.some((pair) => pair?.p != null)) {
       notes.push(`p: bootstrap over contents, corrected by Holm's method over all pairs of the dataset; better means p ≤ ${ALPHA}.`);
     }
-    if (view.study.title.includes("predictions pooled")) {
+    const titles = [view.study, ...view.datasets].map((each) => each.title).join(" ");
+    if (/predictions pooled|leave-one-content-out|median of /.test(titles)) {
       notes.push("Predictions are pooled over fits: a difference of what fits differ in, their offset and scale, is in it.");
     }
     parts.push(make("p", { class: "note" }, notes.join(" ")));

@@ -362,7 +362,7 @@ def test_correlations_are_of_the_samples_that_both_scored(tmp_path):
 @pytest.mark.parametrize(
     ("split", "told"),
     [("5 folds of contents, predictions pooled", True), ("leave-one-content-out", True),
-     ("median of 10 splits (70/10/20)", False), ("all", False)],
+     ("median of 10 splits (70/10/20)", True), ("all", False)],
 )  # fmt: skip
 def test_what_pooling_adds_is_told(tmp_path, split, told):
     keep(tmp_path, scene(), good={"split": split}, bad={"split": split})
