@@ -14,7 +14,10 @@ import torch
 
 @contextmanager
 def denormals_as_zero() -> Iterator[None]:
-    """Within, they count as 0 in this thread, where its processor can do that."""
+    """Within, they count as 0 in this thread, where its processor can do that.
+
+    Threads that torch starts within begin so, and stay so; those that it has already do not change.
+    """
     before = _flushed()
     torch.set_flush_denormal(True)
     try:

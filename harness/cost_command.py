@@ -51,6 +51,7 @@ def cost(
     rows: list[Cost] = []
     problems: list[str] = []
     stopped = False
+    part = None if out is None else out.with_name(f"{out.name}.part")
     with tqdm(total=len(names) * len(sizes), unit="size", leave=False, delay=2) as bar:
         try:
             for name in names:
@@ -58,8 +59,8 @@ def cost(
                 end = bar.n + len(sizes)
                 for found in _measured(name, given[name], sizes, batches, device, problems):
                     rows += found
-                    if out is not None:  # at once: what comes next may take long, or be killed
-                        _write(rows, _where(device), out)
+                    if part is not None:  # at once: what comes next may take long, or be killed
+                        _write(rows, _where(device), part)
                     bar.update()
                 bar.update(end - bar.n)
         except KeyboardInterrupt:
@@ -68,8 +69,8 @@ def cost(
         typer.echo(line, err=True)
     if rows:
         _print(rows, _where(device))
-        if out is not None:
-            typer.echo(f"written to {out}")
+        if out is not None and part is not None:
+            typer.echo(f"written to {part if stopped else part.replace(out)}")
     if stopped:
         typer.echo("iqa-eval: stopped; a new run measures all of it again", err=True)
         raise typer.Exit(130)

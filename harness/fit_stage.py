@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from tqdm import tqdm
@@ -73,6 +75,10 @@ def run_lacking(fits: Sequence[Fitting], settings: Settings) -> tuple[int, int]:
 
 
 def _epochs(fits: Sequence[Fitting]) -> str:
-    """How far they are, since a single one may take an hour: what their learning curves say."""
-    rows = sum(len(learning_curve.read(fit.folder)) for fit in fits)
+    """How far fits side by side are, as their learning curves say: each may take an hour."""
+    rows = 0
+    with suppress(OSError, csv.Error):  # others may be writing them
+        for fit in fits:
+            curves = fit.folder.rglob(learning_curve.CURVE)  # of a search, one for each rate
+            rows += sum(len(learning_curve.read(path.parent)) for path in curves)
     return count(rows, "epoch") if rows else "no epoch yet"

@@ -1,4 +1,4 @@
-"""Numbers below 1e-38 count as 0 where weights are trained, and nowhere else."""
+"""Numbers below 1e-38 count as 0 in the thread that trains weights, while it does."""
 
 from __future__ import annotations
 

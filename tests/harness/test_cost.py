@@ -257,13 +257,15 @@ def test_what_was_measured_before_a_failure_is_kept(command, register, tmp_path)
 def test_what_was_measured_before_it_is_stopped_is_kept(command, register, monkeypatch, tmp_path):
     monkeypatch.setattr("harness.cost.peak_memory", lambda call: None)
     path, there = tmp_path / "cost.csv", []
+    path.write_text("of another run")
+    part = tmp_path / "cost.csv.part"
 
     class Stopped(Net):
         """Somebody presses Ctrl-C while the second size is measured."""
 
         def features(self, images):
             if images[0].shape[2] == 8:
-                there.append(path.exists())  # for one that is killed, nothing is written later
+                there.append(part.exists())  # for one that is killed, nothing is written later
                 raise KeyboardInterrupt
             return super().features(images)
 
@@ -272,10 +274,11 @@ def test_what_was_measured_before_it_is_stopped_is_kept(command, register, monke
     result = command("stopped", "net", *sizes, "--out", path)
     assert result.exit_code == 130
     assert there == [True]
-    assert [row["width"] for row in csv.DictReader(path.open())] == ["32"]
+    assert path.read_text() == "of another run"
+    assert [row["width"] for row in csv.DictReader(part.open())] == ["32"]
     assert result.output.splitlines()[1].split()[:3] == ["net", "features", "32x8"]
     assert result.output.splitlines()[-2:] == [
-        f"written to {path}",
+        f"written to {part}",
         "iqa-eval: stopped; a new run measures all of it again",
     ]
 
