@@ -34,10 +34,10 @@ _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def check_shape(content: Any, fields: Mapping[str, str]) -> None:
+def check_shape(content: Any, fields: Mapping[str, str], needed: frozenset[str]) -> None:
     """Raise ValueError if ``content``, in the newest schema, is not what a record's file holds.
 
-    ``fields`` are those of a row, each with its type as text.
+    ``fields`` are those of a row, each with its type as text; ``needed`` those that none lacks.
     """
     for name, kind in _PARTS.items():
         _require(isinstance(content.get(name), kind), f"its {name} are no {_CALLED[kind]}")
@@ -45,6 +45,9 @@ def check_shape(content: Any, fields: Mapping[str, str]) -> None:
     for i, row in enumerate([content["shared"], *content["rows"]]):
         if problem := _row(row, fields):
             raise ValueError(f"{f'row {i - 1}' if i else 'all rows'}: {problem}")
+    for i, row in enumerate(content["rows"]):
+        lacking = sorted(needed - content["shared"].keys() - row.keys())
+        _require(not lacking, f"row {i} has no {', '.join(lacking)}")
     for operation, reasons in content["failures"].items():
         _texts(reasons, f"failures of {operation!r}")
     _texts(content["warnings"], "warnings")
@@ -100,11 +103,16 @@ def _others(text: str) -> str:
     return "" if fits else "is no readable JSON object of lists of hashes"
 
 
+def _named(name: str) -> str:
+    return "" if name.strip() else "is empty"
+
+
 def _file_name(name: str | None) -> str:
     return "" if name is None or is_file_name(name) else "is no SHA-256"
 
 
 _MORE: Mapping[str, Callable[[Any], str]] = {
+    **dict.fromkeys(("model", "dataset", "protocol", "metric"), _named),
     **{"options": _options, "protocol_options": _options, "others": _others},
     **{"scores": _file_name, "samples": _file_name},
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ class Row:
 
 
 _FIELDS = {each.name: str(each.type) for each in fields(Row)}
+_NEEDED = frozenset(each.name for each in fields(Row) if each.default is MISSING)
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def load_record(path: Path, *, edited: bool = False) -> Record:
         trusted = edited or fits_digest(content)
     except RecursionError:
         raise ValueError(f"{path} is not a readable record: nested too deeply") from None
-    except (TypeError, ValueError) as error:  # a TypeError: fields are lacking
+    except ValueError as error:
         raise ValueError(f"{path} is not a readable record: {error}") from error
     if not trusted:
         raise ValueError(
@@ -168,7 +169,7 @@ def fits_digest(content: Mapping[str, Any]) -> bool:
 
 def _parsed(content: Mapping[str, Any], path: Path) -> Record:
     content = upgraded(content)
-    check_shape(content, _FIELDS)
+    check_shape(content, _FIELDS, _NEEDED)
     found = [{**content["shared"], **row} for row in content["rows"]]
     rows = tuple(Row(**{**row, "marks": tuple(row["marks"])}) for row in found)
     names = path.parent.parent.name, path.stem

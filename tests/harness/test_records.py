@@ -26,7 +26,9 @@ VALUES = {
 }
 OPTIONS = st.dictionaries(TEXT, TEXT | NUMBER | st.none(), max_size=2).map(canonical_json)
 SHA256 = st.none() | st.text("0123456789abcdef", min_size=64, max_size=64)
+NAMED = st.text(min_size=1, max_size=8).filter(str.strip)
 BY_NAME = {
+    **dict.fromkeys(("model", "dataset", "protocol", "metric"), NAMED),
     **dict.fromkeys(("options", "protocol_options"), OPTIONS),
     "others": st.dictionaries(TEXT, st.tuples(TEXT, TEXT), max_size=2).map(canonical_json),
     **dict.fromkeys(("scores", "samples"), SHA256),

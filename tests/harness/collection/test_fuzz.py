@@ -60,7 +60,7 @@ LIKE: dict[str, st.SearchStrategy[Any]] = {
 def edits(draw: st.DrawFn) -> tuple[str, Callable[[dict[str, Any]], None]]:
     """A place, and what to change in the content of its file."""
     place = draw(st.sampled_from(PLACES))
-    part = draw(st.sampled_from(["row", "row", "rows", "rows", "gone", "fits", "other"]))
+    part = draw(st.sampled_from(["row", "row", "rows", "rows", "gone", "lost", "fits", "other"]))
     at = draw(st.integers(0, 99))
     if part in ("row", "rows"):
         field = draw(st.sampled_from(fields(Row)))
@@ -75,6 +75,13 @@ def edits(draw: st.DrawFn) -> tuple[str, Callable[[dict[str, Any]], None]]:
 
         def change(content: dict[str, Any]) -> None:
             del content["rows"][at % len(content["rows"])]
+
+    elif part == "lost":
+        name = draw(st.sampled_from(fields(Row))).name
+
+        def change(content: dict[str, Any]) -> None:
+            for each in content["rows"]:
+                each.pop(name)
 
     elif part == "fits":
         value = draw(ANY)

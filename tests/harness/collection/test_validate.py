@@ -213,6 +213,8 @@ def test_a_row_that_cannot_be_true_is_noticed(tmp_path, changes, text):
         ({"protocol_options": '{"a":' + "[" * 50 + "]" * 50 + "}"},
          "protocol_options is no readable JSON object"),
         ({"others": "["}, "others is no readable JSON object of lists of hashes"),
+        ({"metric": ""}, "metric is empty"),
+        ({"dataset": " "}, "dataset is empty"),
         ({"others": '{"a": 1}'}, "others is no readable JSON object of lists of hashes"),
     ],
 )  # fmt: skip
@@ -231,7 +233,9 @@ def test_a_record_of_other_types_is_not_readable(tmp_path, changes, text):
     [
         ("rows", [], "it has no rows"),
         ("rows", [3], "row 0: no JSON object"),
+        ("rows", [{"model": "alpha"}, {"model": 3}], "row 1: model is not a text"),
         ("shared", [], "its shared are no JSON object"),
+        ("shared", {}, "row 0 has no ci_high, ci_low, ci_method, contamination, dataset, "),
         ("failures", {"score": ["x"]}, "failures of 'score' is no JSON object"),
         ("failures", {"score": {"a": 1}}, "failures of 'score': what is said of 'a' is no text"),
         ("warnings", {"a": None}, "warnings: what is said of 'a' is no text"),
