@@ -19,7 +19,8 @@ from harness.model import ModelCard
 from harness.protocols.base import Inputs, Need, Protocol
 from harness.protocols.data_efficiency import DATA_EFFICIENCY
 from harness.protocols.linear_probe import LINEAR_PROBE
-from harness.sample import Dataset, FileSource, Sample
+from harness.sample import Dataset, Sample
+from harness.source import FileSource
 from harness.store import Output
 
 

@@ -22,7 +22,8 @@ from baselines.finetuning import epochs, memory
 from baselines.finetuning.run import SECONDS
 from harness.executors.threads import one_thread
 from harness.registry import load_model
-from harness.sample import Dataset, FileSource, Sample
+from harness.sample import Dataset, Sample
+from harness.source import FileSource
 
 
 def main() -> None:

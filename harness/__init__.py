@@ -18,7 +18,8 @@ _HOME = {
     **dict.fromkeys(
         ("Family", "ModelCard", "TrainedOn", "Weights", "Unavailable", "operations"), ".model"
     ),
-    **dict.fromkeys(("Dataset", "Sample", "Pair", "Damage", "FileSource"), ".sample"),
+    **dict.fromkeys(("Dataset", "Sample", "Pair", "Damage"), ".sample"),
+    "FileSource": ".source",
     **dict.fromkeys(("Protocol", "Need", "Skip", "Measure", "Inputs"), ".protocols.base"),
 }
 __all__ = sorted(_HOME)

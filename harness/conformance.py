@@ -24,7 +24,8 @@ from .model import (
 )
 from .operate import operate
 from .reducers import MASK_STATS
-from .sample import FileSource, Sample
+from .sample import Sample
+from .source import FileSource
 
 # Large enough for five scales of MS-SSIM; two are alike, one is odd.
 SIZES = ((176, 208), (208, 176), (177, 211), (176, 208))

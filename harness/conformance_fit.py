@@ -13,7 +13,8 @@ import torch
 from .images import Decoded, DecodePolicy
 from .model import Fittable, Model, operations
 from .operate import operate
-from .sample import Dataset, FileSource, Sample
+from .sample import Dataset, Sample
+from .source import FileSource
 
 SEED = 7
 N_TRAIN, N_VALIDATION, SIZE = 8, 4, 160

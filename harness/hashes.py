@@ -55,7 +55,10 @@ def images_hash(dataset: Dataset) -> str:
 
 
 def labels_hash(dataset: Dataset) -> str:
-    """SHA-256 over labels, preferences, contents, official parts, damages and facts."""
+    """SHA-256 over labels, preferences, contents, official parts, damages and facts.
+
+    Not over what was measured of the pixels: other processors give other last digits.
+    """
     return digest(
         {
             "kind": dataset.label_kind,

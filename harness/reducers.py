@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .sample import Damage, Layered, Sample
+from .sample import Damage, Sample
+from .source import Layered
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,8 @@ def load_model(name: str, /, **options: Any) -> Model:
         raise BrokenPlugin(f"{name!r} cannot be made: {one_line(error)}") from error
     if not isinstance(getattr(model, "card", None), ModelCard):
         raise BrokenPlugin(f"{name!r} has no card: an adapter's `card` is a ModelCard")
+    if not model.card.name.strip():
+        raise BrokenPlugin(f"{name!r} has no name in its card")
     if not operations(model):
         raise BrokenPlugin(f"{name!r} offers none of the operations of a model")
     if model.card.options is None:

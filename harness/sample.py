@@ -1,4 +1,4 @@
-"""What a dataset is made of: sources, damages, samples, pairs.
+"""What a dataset is made of: damages, samples, pairs.
 
 All values here are frozen. Labels are always *higher is better*; a DMOS is negated by its
 loader and kept as ``raw_score``.
@@ -11,63 +11,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from . import hashes
 from .canonical import canonical_json
-from .file_hashes import file_sha256
 
 if TYPE_CHECKING:
     import datasets as hf
-    import numpy as np
 
-    from .images import Decoded, DecodePolicy, Failure
+    from .source import Source
 
 LabelKind = Literal["mos", "dmos", "pseudo", "ordinal", "given", "none"]
-
-
-@runtime_checkable
-class Source(Protocol):
-    """Where the pixels of an image come from: a file, or a recipe that renders them."""
-
-    def fingerprint(self) -> str:
-        """Text that changes whenever the pixels may change ("missing" for an absent file)."""
-
-    def load(self, policy: DecodePolicy) -> Decoded | Failure:
-        """The image as uint8 RGB ``[3, H, W]``, or why there is none; never raises on bad data."""
-
-    def alpha(self) -> np.ndarray | None:
-        """Where the image is damaged, ``float32 [H, W]`` in [0, 1]; None if that is unknown."""
-
-
-@runtime_checkable
-class Layered(Source, Protocol):
-    """A source that tells its damages apart, all of which its fingerprint covers."""
-
-    def alphas(self) -> tuple[np.ndarray, ...]:
-        """Where each damage of the sample is, in their order: ``float32 [H, W]`` in [0, 1]."""
-
-
-@dataclass(frozen=True)
-class FileSource:
-    """An image file."""
-
-    path: Path
-
-    def fingerprint(self) -> str:
-        try:
-            return file_sha256(self.path)
-        except OSError:
-            return "missing"
-
-    def load(self, policy: DecodePolicy) -> Decoded | Failure:
-        from .images import decode
-
-        return decode(self.path, policy)
-
-    def alpha(self) -> np.ndarray | None:
-        return None
 
 
 @dataclass(frozen=True)
@@ -100,8 +54,10 @@ class Sample:
     damages: tuple[Damage, ...] = ()
     reference: str | None = None  # id of its pristine image
     split: str | None = None  # the owners' official part, where there is one
-    # Conditions of an experiment and what was measured of the image: name → text or number.
-    facts: tuple[tuple[str, str | float], ...] = ()
+    facts: tuple[tuple[str, str | float], ...] = ()  # conditions of an experiment, by name
+    # Numbers measured of its pixels, by name. Their last digits are those of a kind of processor,
+    # so no hash covers them; that of the images covers what they were measured of.
+    measured: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("label", "label_std", "raw_score"):
@@ -111,8 +67,8 @@ class Sample:
             object.__setattr__(self, name, value)
 
     def fact(self, name: str) -> str | float | None:
-        """The fact of that name, or None."""
-        return dict(self.facts).get(name)
+        """The fact or the measured number of that name, or None."""
+        return dict((*self.measured, *self.facts)).get(name)
 
     @property
     def distortion(self) -> str | None:
@@ -157,6 +113,13 @@ class Dataset:
     listed: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise ValueError("a dataset needs a name")
+        if self.label_kind not in get_args(LabelKind):
+            kinds = ", ".join(get_args(LabelKind))
+            raise ValueError(
+                f"dataset {self.name}: label_kind must be one of {kinds}, not {self.label_kind!r}"
+            )
         seen: set[str] = set()
         for image in self.images:
             if image.id in seen:

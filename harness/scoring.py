@@ -15,7 +15,8 @@ from .images import TOO_LARGE, DecodePolicy, Failure, decode
 from .model import Model, operations
 from .operate import operate
 from .registry import BrokenPlugin, UnknownName, load_model, maker, option_names
-from .sample import FileSource, Sample
+from .sample import Sample
+from .source import FileSource
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .protocols.base import Fit
-from .sample import Dataset, Sample, Source
+from .sample import Dataset, Sample
+from .source import Source
 
 if TYPE_CHECKING:
     import numpy as np

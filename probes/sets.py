@@ -191,12 +191,11 @@ def _measured(sample: Sample, achieved: Achieved, design: Design) -> Sample:
         achieved.local_psnr > design.invisible_psnr and achieved.delta_e < design.invisible_delta_e
     )
     facts = (
-        *asdict(achieved).items(),
         ("visible", "no" if hidden else "yes"),
         # A blurred flat region is bitwise pristine: damaged as asked, with nothing to respond to.
         ("changed", "yes" if achieved.mse else "no"),
     )
-    return replace(sample, facts=(*sample.facts, *facts))
+    return replace(sample, facts=(*sample.facts, *facts), measured=tuple(asdict(achieved).items()))
 
 
 def coverage_embedded() -> Dataset:

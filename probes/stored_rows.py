@@ -38,7 +38,7 @@ def file_name(sample: Sample) -> str:
 
 def row(sample: Sample, role: str, pixels: str | None, reason: str | None) -> dict[str, Any]:
     """The manifest's row of an image; without pixels it has no file but a reason."""
-    damages, facts = sample.damages, dict(sample.facts)
+    damages, facts = sample.damages, dict((*sample.measured, *sample.facts))
     first = damages[0] if damages else None
     mask = json.loads(first.mask) if first and first.mask else {}
     return {
@@ -68,7 +68,7 @@ def described(dataset: Dataset, workers: int | None) -> list[tuple[Sample, str]]
     """Every image with its role, and with its achieved damage, measured where facts lack it."""
     found = measured([s for s in dataset.samples if s.fact("local_psnr") is None], workers)
     probes = [
-        replace(s, facts=(*s.facts, *asdict(found[s.id]).items())) if s.id in found else s
+        replace(s, measured=tuple(asdict(found[s.id]).items())) if s.id in found else s
         for s in dataset.samples
     ]
     return [(s, "probe") for s in probes] + [(s, "pristine") for s in dataset.references]

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..sample import Dataset, FileSource, Sample
+from ..sample import Dataset, Sample
+from ..source import FileSource
 from .crops import Box, CropSource, RegionSource
 from .layout import Folder
 from .spec import Entry, Listing, Spec, mirror

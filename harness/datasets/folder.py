@@ -18,7 +18,8 @@ from typing import Any, Literal, get_args
 import pandas as pd
 
 from ..errors import count
-from ..sample import Damage, Dataset, FileSource, LabelKind, Sample
+from ..sample import Damage, Dataset, LabelKind, Sample
+from ..source import FileSource
 
 _NUMBERS = ("label", "label_std", "severity")
 _COLUMNS = ("id", "image", *_NUMBERS, "reference", "content", "distortion", "split")

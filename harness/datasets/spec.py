@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import count
-from ..sample import Damage, Dataset, FileSource, LabelKind, Sample
+from ..sample import Damage, Dataset, LabelKind, Sample
+from ..source import FileSource
 from .layout import Folder
 
 _SHOWN = 5  # references in a warning

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..image_files import names_below
-from ..sample import Dataset, FileSource, Sample
+from ..sample import Dataset, Sample
+from ..source import FileSource
 
 DATASET = "gate-images"  # the name of every folder in the store: the bytes tell them apart
 REFERENCE = "/"  # before the id of a reference: no relative name begins so

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.sample import Damage, Dataset, Layered, Pair, Sample
+from harness.sample import Damage, Dataset, Pair, Sample
 from harness.settings import Settings
+from harness.source import Layered
 
 from ..measures.distortion import target
 from ..relational_maps import Claims, claims

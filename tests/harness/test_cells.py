@@ -8,7 +8,8 @@ import pytest
 from harness import cells
 from harness.cells import Cell, fit_key, make_cell
 from harness.model import ModelCard, Weights
-from harness.sample import Damage, FileSource, Pair, Sample
+from harness.sample import Damage, Pair, Sample
+from harness.source import FileSource
 from tests.conftest import card
 from tests.harness.conftest import CELL
 
@@ -133,6 +134,7 @@ FOR_PROTOCOLS = [
     {"content": "elsewhere"},
     {"split": "test"},
     {"damages": (Damage("jpeg", 2),)},
+    {"facts": (("role", "probe"),)},
 ]
 
 
@@ -140,6 +142,20 @@ FOR_PROTOCOLS = [
 def test_what_only_protocols_see_changes_the_labels_hash_only(tiny, changes):
     changed = first(tiny, **changes)
     assert changed.labels_hash != tiny.labels_hash
+    assert changed.images_hash == tiny.images_hash
+
+
+def test_a_dataset_has_a_name_and_labels_of_a_known_kind(tiny):
+    with pytest.raises(ValueError, match="a dataset needs a name"):
+        replace(tiny, name=" ")
+    with pytest.raises(ValueError, match=r"dataset tiny: label_kind must be one of mos, .*'mean'"):
+        replace(tiny, label_kind="mean")
+
+
+def test_what_was_measured_of_the_pixels_changes_no_hash(tiny):
+    changed = first(tiny, measured=(("local_psnr", 31.5),))
+    assert changed.samples[0].fact("local_psnr") == 31.5
+    assert changed.labels_hash == tiny.labels_hash
     assert changed.images_hash == tiny.images_hash
 
 

@@ -11,7 +11,8 @@ import torch
 
 from harness.operate import operate
 from harness.reducers import MASK_STATS, REDUCERS, DamageReducer, Masked, Reducer
-from harness.sample import Damage, FileSource, Layered, Sample
+from harness.sample import Damage, Sample
+from harness.source import FileSource, Layered
 from tests.conftest import card
 
 MASKS = (np.eye(4, dtype=np.float32), np.ones((4, 4), np.float32))

@@ -19,7 +19,8 @@ from harness.executors import serial
 from harness.extract import BATCH, Task, run_passes
 from harness.images import Decoded, DecodePolicy, Failure
 from harness.planning import Plan, plan
-from harness.sample import Dataset, FileSource, Pair, Sample
+from harness.sample import Dataset, Pair, Sample
+from harness.source import FileSource
 from harness.store import Output, Store
 from tests.conftest import Difference, Sharpness, card
 

@@ -28,7 +28,8 @@ from harness.images import DEFAULT_POLICY, Decoded, DecodePolicy, Failure, decod
 from harness.protocols.base import Fit, Inputs, Measure, Need, Protocol
 from harness.protocols.fine_tune import fine_tune
 from harness.randomness import seed_of
-from harness.sample import Dataset, FileSource, Pair, Sample
+from harness.sample import Dataset, Pair, Sample
+from harness.source import FileSource
 from harness.store import StoreError
 from harness.subset import parts_of
 from tests.conftest import card

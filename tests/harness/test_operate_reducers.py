@@ -14,7 +14,8 @@ from sklearn.metrics import roc_auc_score
 
 from harness.operate import ContractError, operate
 from harness.reducers import MASK_STATS, REDUCERS
-from harness.sample import FileSource, Sample
+from harness.sample import Sample
+from harness.source import FileSource
 from tests.conftest import Difference, Sharpness, card
 
 IMAGES = [torch.full((3, 8, 6), level, dtype=torch.uint8) for level in (0, 100, 200)]

@@ -15,7 +15,8 @@ from harness.cells import make_cell
 from harness.extract import Task
 from harness.images import DecodePolicy
 from harness.planning import SHARD_SAMPLES, Plan, _shards, plan
-from harness.sample import Dataset, FileSource, Pair, Sample
+from harness.sample import Dataset, Pair, Sample
+from harness.source import FileSource
 from harness.store import Store
 from tests.conftest import Difference, Sharpness
 

@@ -163,6 +163,9 @@ def test_what_is_no_model(register):
     make(register, lambda: SimpleNamespace(card="me", score=len))
     with pytest.raises(BrokenPlugin, match="has no card"):
         load_model("thing")
+    make(register, lambda: SimpleNamespace(card=card(""), score=len))
+    with pytest.raises(BrokenPlugin, match="has no name in its card"):
+        load_model("thing")
     make(register, lambda: SimpleNamespace(card=card("m")))
     with pytest.raises(BrokenPlugin, match="offers none of the operations"):
         load_model("thing")

@@ -16,8 +16,9 @@ from harness.images import decode
 from harness.protocols.base import Protocol
 from harness.records import read_records
 from harness.runner import cores, run_suite
-from harness.sample import Dataset, FileSource, Pair, Sample
+from harness.sample import Dataset, Pair, Sample
 from harness.sample_files import read_scores
+from harness.source import FileSource
 from harness.suite import make_suite
 from tests.conftest import Difference, Sharpness, card
 from tests.harness.conftest import MEAN, rows_of

@@ -17,7 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from harness.model import ModelCard, TrainedOn
 from harness.protocols.base import Inputs, Measure, Need, Skip
 from harness.protocols.heads import Heads
-from harness.sample import Damage, Dataset, FileSource, Pair, Sample
+from harness.sample import Damage, Dataset, Pair, Sample
+from harness.source import FileSource
 from harness.store import Output
 from probes.sensitivity import sensitivity
 

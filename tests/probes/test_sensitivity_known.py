@@ -15,7 +15,8 @@ import pytest
 
 from harness.model import ModelCard
 from harness.protocols.base import Inputs, Measure, Need
-from harness.sample import Damage, Dataset, FileSource, Sample
+from harness.sample import Damage, Dataset, Sample
+from harness.source import FileSource
 from harness.store import Output
 from probes.masks import MaskRecipe, alpha
 from probes.render import mask_json

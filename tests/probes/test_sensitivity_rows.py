@@ -10,7 +10,8 @@ import pytest
 
 from harness.model import UNKNOWN, ModelCard, TrainedOn
 from harness.protocols.base import Inputs, Measure, Need
-from harness.sample import Damage, Dataset, FileSource, Pair, Sample
+from harness.sample import Damage, Dataset, Pair, Sample
+from harness.source import FileSource
 from harness.store import Output
 from probes.coverage_probes import coverage_probes
 from probes.masks import MaskRecipe

@@ -129,6 +129,16 @@ def test_achieved_damage_is_measured_and_faint_probes_are_marked(probes: Dataset
     assert {s.fact("visible") for s in probes.samples} >= {"no", "yes"}
 
 
+def test_another_kind_of_processor_gives_the_same_hashes(probes: Dataset) -> None:
+    def nudged(s: Sample) -> Sample:
+        return replace(s, measured=tuple((name, n * (1 + 1e-6)) for name, n in s.measured))
+
+    others = replace(probes, samples=tuple(map(nudged, probes.samples)))
+    psnr = [d.samples[0].fact("local_psnr") for d in (probes, others)]
+    assert psnr[0] != psnr[1]
+    assert (others.labels_hash, others.images_hash) == (probes.labels_hash, probes.images_hash)
+
+
 def test_probes_that_change_nothing_are_probes_like_any_other(probes: Dataset) -> None:
     pristine = {s.id: pixels(s) for s in probes.references}
     same = 0
@@ -137,7 +147,7 @@ def test_probes_that_change_nothing_are_probes_like_any_other(probes: Dataset) -
             equal = np.array_equal(pixels(s), pristine[s.content])
             assert s.fact("changed") == ("no" if equal else "yes")
             if equal:
-                facts = dict(s.facts)
+                facts = dict((*s.facts, *s.measured))
                 assert [facts[name] for name in ("local_psnr", "delta_e", "mse", "visible")] == [
                     *(100.0, 0.0, 0.0, "no")
                 ]

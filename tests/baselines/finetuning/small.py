@@ -15,7 +15,8 @@ from baselines.finetuning.objective import Regression
 from baselines.finetuning.student import Student
 from baselines.slide_iqa.config import Backbone
 from baselines.slide_iqa.encoder import Encoder
-from harness.sample import Dataset, FileSource, Sample
+from harness.sample import Dataset, Sample
+from harness.source import FileSource
 
 SMALL = FitConfig(
     epochs=3,

@@ -18,7 +18,8 @@ from baselines.shdiqa.adapter import load
 from baselines.shdiqa.objective import Shdiqa, Teaching
 from harness.canonical import canonical_json
 from harness.model import Unavailable, operations
-from harness.sample import Dataset, FileSource, Sample
+from harness.sample import Dataset, Sample
+from harness.source import FileSource
 from probes.degradations import HELD_OUT, degrade
 from tests.baselines.pretraining.trials import Photographs
 

@@ -27,8 +27,9 @@ from harness.protocols.intervals import draw_counts
 from harness.protocols.significance import SIGNIFICANCE
 from harness.records import Record, Row, write_record
 from harness.results_command import app
-from harness.sample import Dataset, FileSource, Sample
+from harness.sample import Dataset, Sample
 from harness.sample_files import write_samples, write_scores
+from harness.source import FileSource
 
 RUNNER = CliRunner()
 

@@ -23,8 +23,9 @@ from harness.records import (
     record_bytes,
     write_record,
 )
-from harness.sample import FileSource, Sample
+from harness.sample import Sample
 from harness.sample_files import write_samples, write_scores
+from harness.source import FileSource
 
 OLD = Path(__file__).parent / "old"
 

@@ -19,7 +19,8 @@ from harness.protocols.significance import SIGNIFICANCE
 from harness.records import Record, load_record, write_record
 from harness.reports.ranks import fields
 from harness.results_command import app
-from harness.sample import Dataset, FileSource, Sample
+from harness.sample import Dataset, Sample
+from harness.source import FileSource
 from tests.harness.collection.test_collection import files, row, whats
 
 RUNNER = CliRunner()

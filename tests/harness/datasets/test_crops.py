@@ -19,7 +19,7 @@ from harness.datasets.crops import CropSource, RegionSource
 from harness.datasets.flive import FLIVE_PATCHES, FLIVE_PATCHES_IN_PLACE
 from harness.images import Decoded, DecodePolicy, Failure
 from harness.reducers import MASK_STATS
-from harness.sample import FileSource, Source
+from harness.source import FileSource, Source
 
 BOX = (5, 3, 20, 10)  # left, top, width, height
 

@@ -15,7 +15,8 @@ from PIL import Image
 
 from harness.datasets.hub_table import RowSource, load_hub
 from harness.images import Decoded, DecodePolicy, Failure
-from harness.sample import Damage, FileSource, Source
+from harness.sample import Damage
+from harness.source import FileSource, Source
 
 
 def encoded(seed: int, kind: str = "PNG") -> bytes:

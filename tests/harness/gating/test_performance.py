@@ -14,8 +14,9 @@ from harness.gating.performance import Unfit, Untestable, paired
 from harness.gating.reproduction import distance
 from harness.protocols.intervals import draw_counts
 from harness.records import Row
-from harness.sample import FileSource, Sample
+from harness.sample import Sample
 from harness.sample_files import write_samples, write_scores
+from harness.source import FileSource
 
 
 def row(**changes: object) -> Row:

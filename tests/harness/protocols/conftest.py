@@ -10,7 +10,8 @@ import pytest
 
 from harness.model import ModelCard
 from harness.protocols.base import Inputs, Need
-from harness.sample import Damage, Dataset, FileSource, Sample
+from harness.sample import Damage, Dataset, Sample
+from harness.source import FileSource
 from harness.store import Output
 
 NOWHERE = FileSource(Path("nowhere.png"))

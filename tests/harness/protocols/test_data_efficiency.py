@@ -25,7 +25,8 @@ from harness.protocols.fraction_fits import fits_of
 from harness.protocols.fractions import labeled, nested_fractions, size_of
 from harness.protocols.heads import ALPHAS
 from harness.protocols.splits import shuffled
-from harness.sample import Dataset, FileSource, Sample
+from harness.sample import Dataset, Sample
+from harness.source import FileSource
 from harness.store import Output
 
 Rated = Callable[..., Dataset]

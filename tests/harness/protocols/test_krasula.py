@@ -19,7 +19,8 @@ from harness.protocols import label_pairs
 from harness.protocols.base import Inputs, Measure, Need, Skip
 from harness.protocols.krasula import krasula
 from harness.protocols.label_pairs import LARGEST, Pairs, different, draw_pairs, told
-from harness.sample import Dataset, FileSource, Sample
+from harness.sample import Dataset, Sample
+from harness.source import FileSource
 from harness.store import Output
 
 NOWHERE = FileSource(Path("nowhere.png"))

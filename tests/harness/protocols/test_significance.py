@@ -11,7 +11,8 @@ from scipy import stats
 
 from harness.protocols.base import Entrant, Measure
 from harness.protocols.significance import SIGNIFICANCE
-from harness.sample import Dataset, FileSource, Sample
+from harness.sample import Dataset, Sample
+from harness.source import FileSource
 
 NOWHERE = FileSource(Path("nowhere.png"))
 Rows = dict[tuple[str, str], Measure]

@@ -16,7 +16,8 @@ from harness.datasets.spec import Listing, Spec
 from harness.protocols import split_files
 from harness.protocols.split_files import fingerprint, import_npy, row_order
 from harness.protocols.splits import splits_of
-from harness.sample import Dataset, FileSource, Sample
+from harness.sample import Dataset, Sample
+from harness.source import FileSource
 
 METADATA = Path(__file__).parents[4] / "shared" / "data" / "metadata"
 ORDER = tuple(f"img{i}" for i in range(8))

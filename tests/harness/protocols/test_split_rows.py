@@ -14,7 +14,8 @@ from harness.protocols.intervals import draw_counts
 from harness.protocols.outcomes import Usable, usable
 from harness.protocols.split_rows import mean_scores, split_rows
 from harness.protocols.splits import content_splits
-from harness.sample import Dataset, FileSource, Sample
+from harness.sample import Dataset, Sample
+from harness.source import FileSource
 from harness.store import Output
 
 Rated = Callable[..., Dataset]
