@@ -68,7 +68,8 @@ def shown(found: Versus) -> pd.DataFrame:
 def remarks(found: Versus) -> Iterator[str]:
     """How the numbers came about, what is missing and what to type."""
     effects = [line.effect for line in found.lines if line.effect]
-    if n := sum(e.p is not None and not e.corrected for e in effects):
+    tested = [x.effect for x in found.lines if x.effect and x.p_holm is not None]
+    if n := sum(not effect.corrected for effect in tested):
         yield f"p: two-sided, corrected by Holm's method over {n} of the lines."
     for how in dict.fromkeys(e.corrected for e in effects if e.corrected):
         yield f"p as significance has it: {how}."

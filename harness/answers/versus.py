@@ -148,32 +148,29 @@ def _apart(mine: dict[Key, Row], other: dict[Key, Row]) -> str:
 
 
 def _lines(found: Sequence[tuple[Row, Row, Effect | str]]) -> Iterator[Line]:
-    """The answers; p is corrected over those effects that are not yet."""
+    """The answers; p is corrected over those effects that can rank and are not corrected yet."""
     raw = {
         i: effect.p
-        for i, (_, _, effect) in enumerate(found)
+        for i, (a, b, effect) in enumerate(found)
         if isinstance(effect, Effect) and effect.p is not None and not effect.corrected
+        if not _unrankable(a, b)
     }
     corrected = dict(zip(raw, holm(np.array(list(raw.values()))).tolist(), strict=True))
     for i, (a, b, effect) in enumerate(found):
         if isinstance(effect, Effect):
-            p = corrected.get(i, effect.p)
+            p = corrected.get(i, effect.p if effect.corrected else None)
             yield Line(a, b, *_answer(a, b, effect, p), effect, p)
-        elif better_end(a.protocol, a.metric) == 0:  # with more data neither would be better
-            yield Line(a, b, Answer.UNRANKED, f"{a.metric}: {NO_END}")
+        elif not better_end(a.protocol, a.metric):  # with more data neither would be better
+            yield Line(a, b, Answer.UNRANKED, _unrankable(a, b))
         else:
             yield Line(a, b, Answer.UNTESTED, effect)
 
 
 def _answer(a: Row, b: Row, effect: Effect, p_holm: float | None) -> tuple[Answer, str]:
     """What follows from a difference, and why."""
-    circular = [name for name, row in (("A", a), ("B", b)) if _is_circular(row)]
-    if circular:
-        who = " and ".join(circular)
-        return Answer.UNRANKED, f"{who}, or close kin, helped to make the labels (circular)"
+    if why := _unrankable(a, b):
+        return Answer.UNRANKED, why
     end = better_end(a.protocol, a.metric)
-    if end == 0:
-        return Answer.UNRANKED, f"{a.metric}: {NO_END}"
     if effect.low is None or effect.high is None:
         return Answer.UNTESTED, effect.method
     if effect.value == effect.low == effect.high == 0:
@@ -188,6 +185,13 @@ def _answer(a: Row, b: Row, effect: Effect, p_holm: float | None) -> tuple[Answe
     if p_holm > ALPHA:
         return Answer.OPEN, f"p is {p_holm:.3f} after Holm's correction"
     return (Answer.A if end * effect.low > 0 else Answer.B), "" if end > 0 else "lower is better"
+
+
+def _unrankable(a: Row, b: Row) -> str:
+    """Why no difference of the two could say which is better; "" where one can."""
+    if circular := [name for name, row in (("A", a), ("B", b)) if _is_circular(row)]:
+        return f"{' and '.join(circular)}, or close kin, helped to make the labels (circular)"
+    return "" if better_end(a.protocol, a.metric) else f"{a.metric}: {NO_END}"
 
 
 def _is_circular(row: Row) -> bool:

@@ -277,6 +277,17 @@ def test_what_is_circular_is_not_ranked_and_marks_are_printed(tmp_path):
     assert "[pseudo-labels; A: circular; B: seen: labels]" in text
 
 
+def test_what_is_never_ranked_does_not_count_in_the_correction(tmp_path):
+    made = scene(good=1.0, bad=1.2)
+    keep(tmp_path, made, "one")
+    keep(tmp_path, made, "two", good={"marks": ("circular",)})
+    ranked, circular = ask(tmp_path).lines
+    assert circular.answer is Answer.UNRANKED
+    assert circular.p_holm is None
+    assert ranked.p_holm == pytest.approx(p_of(bootstrapped(made)))
+    assert "over 1 of the lines" in _run(tmp_path, "good", "bad")
+
+
 def keep_errors(folder: Path, made: Scene, protocol: str, metric: str) -> None:
     """Records whose headline is the mean error of each model."""
     samples = write_samples(folder, made.samples)
