@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from .gating import Declaration, Report
 
 SHOWN = 20  # lines of a table in the terminal
+_EXAMPLES = {"summary": "gate.md", "junit": "gate.xml", "html": "gate.html"}
 
 Strict = Annotated[bool, typer.Option("--strict", help="Fail where the outcome is open.")]
 SummaryFile = Annotated[Path | None, typer.Option(help="Write the summary there, as Markdown.")]
@@ -32,7 +35,7 @@ def gate(
         typer.Option(help="A model that is meant to give other scores; repeat, or A,B."),
     ] = None,
     margin: Annotated[
-        float | None, typer.Option(min=0, help="A drop that does not matter; default 0.005.")
+        float | None, typer.Option(help="A drop that does not matter; default 0.005.")
     ] = None,
     summary: SummaryFile = None,
     junit: JunitFile = None,
@@ -43,23 +46,63 @@ def gate(
     """
     from .gating import gate as judge
 
+    check_margin(margin)
+    check_files(summary=summary, junit=junit)
     wanted = _declaration(declare, metric, changed, margin)
     deliver(judge(baseline, candidate, wanted, strict), summary, junit)
 
 
-def deliver(report: Report, summary: Path | None, junit: Path | None) -> None:
-    """Print the report, write the files that are asked for, and exit with its code."""
-    from .atomic import write_atomic
+def check_margin(margin: float | None) -> None:
+    """Raise ValueError for a margin that nothing could exceed."""
+    if margin is not None and not 0 <= margin < math.inf:
+        raise ValueError(f"--margin {margin}: give a finite number, 0 or more")
+
+
+def check_files(**paths: Path | None) -> None:
+    """Raise ValueError, before any work, if a file could not be written; by option."""
+    for option, path in paths.items():
+        if path is None:
+            continue
+        if path.is_dir():
+            example = path / _EXAMPLES[option]
+            raise ValueError(f"--{option} {path}: a folder; name a file, e.g. {example}")
+        there = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+        if not there.is_dir():
+            raise ValueError(f"--{option} {path}: {there} is no folder")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise ValueError(f"--{option} {path}: {there} cannot be written to")
+
+
+def deliver(report: Report, summary: Path | None, junit: Path | None, unwritten: str = "") -> None:
+    """Print the report, write the files that are asked for, and exit with its code.
+
+    Raises ValueError, after all that can be done, for what could not be written; ``unwritten``
+    is what was not already.
+    """
     from .gating import junit as as_xml
     from .gating import markdown_summary
 
     _show(report)
-    files = ((summary, lambda: markdown_summary(report).encode()), (junit, lambda: as_xml(report)))
-    for path, content in files:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, content())
+    files = (
+        ("summary", summary, lambda: markdown_summary(report).encode()),
+        ("junit", junit, lambda: as_xml(report)),
+    )
+    failed = [write(option, path, content()) for option, path, content in files if path]
+    if failed := [why for why in (unwritten, *failed) if why]:
+        raise ValueError("; ".join(failed))
     raise typer.Exit(report.code)
+
+
+def write(option: str, path: Path, content: bytes) -> str:
+    """Write a file that an option asks for; why it could not be written, or ""."""
+    from .atomic import write_atomic
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content)
+    except OSError as error:  # names a temporary file
+        return f"--{option} {path}: not written: {error.strerror or error}"
+    return ""
 
 
 def _declaration(

@@ -7,7 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from .gate_command import JunitFile, Strict, SummaryFile, deliver
+from .gate_command import (
+    JunitFile,
+    Strict,
+    SummaryFile,
+    check_files,
+    check_margin,
+    deliver,
+    write,
+)
 
 
 def gate_images(
@@ -21,7 +29,7 @@ def gate_images(
     ] = None,
     margin: Annotated[
         float | None,
-        typer.Option(min=0, help="A drop that does not matter, in SDs of scores; default 0.05."),
+        typer.Option(help="A drop that does not matter, in SDs of scores; default 0.05."),
     ] = None,
     strict: Strict = False,
     model_option: Annotated[
@@ -47,7 +55,6 @@ def gate_images(
 
     Exit code 0: fine; 1: regressed; 2: not comparable.
     """
-    from .atomic import write_atomic
     from .cache import default_cache
     from .cli_options import names, options_of
     from .file_hashes import remembering
@@ -62,8 +69,8 @@ def gate_images(
     mappers = [name for name in dict.fromkeys(names(maps)) if name not in chosen]
     if mappers and html is None:
         raise ValueError("--maps are shown on the page: name its file with --html")
-    if html is not None and html.is_dir():
-        raise ValueError(f"--html {html}: a folder; name a file, e.g. {html / 'gate.html'}")
+    check_margin(margin)
+    check_files(html=html, summary=summary, junit=junit)
     given = options_of("model", [*chosen, *mappers], model_option)
     for folder in (baseline, candidate, reference):  # before any model is loaded
         if folder is not None:
@@ -102,13 +109,15 @@ def gate_images(
             strict=strict,
             absent=absent,
         )
+    unwritten = ""
     if html is not None:
         from .gating.images_page import render
 
-        html.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(html, render(outcome, [*found, *mapping], settings.policy).encode())
-        typer.echo(f"The page: {html}")
-    deliver(outcome.report, summary, junit)
+        page = render(outcome, [*found, *mapping], settings.policy).encode()
+        unwritten = write("html", html, page)
+        if not unwritten:
+            typer.echo(f"The page: {html}")
+    deliver(outcome.report, summary, junit, unwritten)
 
 
 def _load(

@@ -37,7 +37,7 @@ class Pattern(BaseModel):
     split: str | None = None
     subset: str | None = None
     metric: str
-    margin: float | None = Field(default=None, ge=0)
+    margin: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
     def __str__(self) -> str:
         return ", ".join(f"{k}={v}" for k, v in self if v is not None and k != "margin")
@@ -47,7 +47,7 @@ class Declaration(BaseModel):
     """What is tested, with which margin, and which models are meant to have changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    margin: float = Field(default=MARGIN, ge=0)
+    margin: float = Field(default=MARGIN, ge=0, allow_inf_nan=False)
     rows: tuple[Pattern, ...] = ()  # none: the headlines
     changed: tuple[str, ...] = ()
 

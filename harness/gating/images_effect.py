@@ -14,10 +14,10 @@ import numpy as np
 from scipy import stats
 
 from ..errors import count
-from ..protocols.intervals import FEW_CONTENTS, RESAMPLES, draw_counts, mean_interval
-from ..protocols.paired import ALPHA, Replicates
+from ..protocols.intervals import mean_interval
+from ..protocols.paired import Replicates
 from ..reports.compare_words import number
-from .performance import p_value
+from .resamples import p_value, resamples
 from .verdict import Effect
 
 SEED = 0
@@ -74,7 +74,7 @@ def effect(found: Differences, n_tests: int) -> Effect:
     """
     interval = mean_interval(found.change, SEED)
     n, mean = len(found.change), float(found.change.mean())
-    draws = np.concatenate([c @ found.change / c.sum(axis=1) for c in _counts(n, n_tests)])
+    draws = np.concatenate([c @ found.change / c.sum(axis=1) for c in resamples(n, SEED, n_tests)])
     both = Replicates(np.array([0, mean]), np.stack([np.zeros_like(draws), draws]), n, SEED)
     return Effect(
         float(found.before.mean()),
@@ -83,7 +83,7 @@ def effect(found: Differences, n_tests: int) -> Effect:
         interval.low,
         interval.high,
         interval.method.replace("contents", "pictures"),
-        p_value(both),
+        p_value(both) if found.change.any() else math.nan,  # no picture differs: nothing to test
     )
 
 
@@ -107,11 +107,3 @@ def told(found: Differences, effect: Effect) -> str:
         f"own units: {value}{between}, 1 SD = {number(found.sd)}; better {better}, worse {worse}, "
         f"equal {equal}: sign test p = {found.sign_test:.2g}"
     )
-
-
-def _counts(n: int, n_tests: int) -> list[np.ndarray]:
-    """How often each picture is drawn: as many resamples as Holm's p-values need."""
-    if n < FEW_CONTENTS:
-        return [1 - np.eye(n, dtype=np.uint16)]
-    parts = max(1, -(-int(4 / ALPHA) * n_tests // RESAMPLES))
-    return [draw_counts(n, SEED + part) for part in range(parts)]

@@ -59,8 +59,8 @@ def refused_of(sides: Sides) -> dict[str, str]:
     """A picture of the baseline → why no model can compare it."""
     found = dict(sides.pairs.lacking)
     old, new = (each.sizes for each in sides.measured)
-    sizes = [
-        {name: tuple(map(int, size)) for name, size in zip(s.ids, s.values[:, 0], strict=True)}
+    sizes = [  # an output without rows has no columns either
+        {n: tuple(map(int, size)) for n, size in zip(s.ids, s.values.reshape(-1, 2), strict=True)}
         for s in (old, new)
     ]
     for name, partner in sides.pairs.of.items():

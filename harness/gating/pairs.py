@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..records import Row, read_records
+from ..records import Row, load_record, record_files
 from ..reports.labels import called
 from ..sample_files import read_samples, read_scores
 
@@ -48,6 +48,8 @@ class Records:
     folder: Path
     rows: Mapping[Place, Row]
     packages: Mapping[str, str] = field(default_factory=dict)  # of the run, where that is known
+    processor: str | None = None  # the kind of it, likewise
+    failures: Mapping[Place, Mapping[str, str]] = field(default_factory=dict)  # sample id → reason
 
     def scores(self, row: Row) -> dict[str, float]:
         """The per-sample scores of ``row``. Raises ValueError if they are not what they were."""
@@ -75,14 +77,18 @@ def read(folder: Path) -> Records:
     inner = folder / "records"
     records = inner if inner.is_dir() else folder
     rows: dict[Place, Row] = {}
-    for row in read_records(records):
-        at = place_of(row)
-        if at in rows:
-            raise ValueError(f"{records}: two rows are about {' · '.join(filter(None, at))}")
-        rows[at] = row
+    failures: dict[Place, Mapping[str, str]] = {}
+    for path in record_files(records):
+        record = load_record(path)
+        failed = {name: why for own in record.failures.values() for name, why in own.items()}
+        for row in record.rows:
+            at = place_of(row)
+            if at in rows:
+                raise ValueError(f"{records}: two rows are about {' · '.join(filter(None, at))}")
+            rows[at], failures[at] = row, failed
     if not rows:
         raise ValueError(f"{folder} holds no records: give a folder that iqa-eval run has written")
-    return Records(records, rows, packages_of(records))
+    return Records(records, rows, packages_of(records), processor_of(records), failures)
 
 
 def pairs(baseline: Records, candidate: Records) -> list[Pair]:
@@ -154,15 +160,26 @@ def packages_of(records: Path) -> dict[str, str]:
 
     Raises ValueError, naming it, if it cannot be read.
     """
+    return _header(records)[0]
+
+
+def processor_of(records: Path) -> str | None:
+    """The kind of processor that the same header names, or None where that is not known."""
+    return _header(records)[1]
+
+
+def _header(records: Path) -> tuple[dict[str, str], str | None]:
     header = records.parent / "run.json"
     if not header.is_file():
-        return {}
+        return {}, None
     try:
         content = json.loads(header.read_text("utf-8"))
-        device = content["hardware"]["device"]
-        return {**content["packages"], "python": content["python"], "device": device}
-    except (KeyError, TypeError, ValueError) as error:
+        hardware, packages = content["hardware"], content["packages"]
+        versions = {**packages, "python": content["python"], "device": hardware["device"]}
+        processor = hardware.get("processor")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{header} is not a readable header of a run: {error}") from error
+    return versions, processor if isinstance(processor, str) and processor != "unknown" else None
 
 
 def short(value: object) -> str:

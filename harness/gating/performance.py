@@ -2,25 +2,28 @@
 
 Contents are drawn, the same ones for both, and the statistic is that of the row's metric on the
 per-sample scores: what is tested is what those scores say. Scores of heads on several splits
-are their mean test predictions, whose SRCC is not quite the median that the row shows.
+are their mean test predictions, whose SRCC is not quite the median that the row shows: such a row
+is called "pooled".
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ..errors import count
 from ..protocols import metrics, resampling
-from ..protocols.intervals import FEW_CONTENTS, RESAMPLES, draw_counts
-from ..protocols.paired import ALPHA, Replicates, plcc_each, srcc_each
+from ..protocols.paired import Replicates, plcc_each, srcc_each
 from ..records import Row
+from ..reports.layout import number
 from .declared import better_end
 from .pairs import Pair, Records, not_alike, subject_of
+from .resamples import p_value, resamples
+from .samples import miscounted
 from .verdict import Effect, Finding, Verdict, judge
 
 QUESTION = "Performance"
@@ -62,13 +65,16 @@ def performance(
     Rows of an unfit kind are not comparable where somebody ``asked`` for them; else the second
     list says of them that they are not tested.
     """
-    effects, margins, findings = [], [], []
+    effects, margins, pooled, findings = [], [], [], []
     unfit: Counter[str] = Counter()
     for pair, margin in declared:
         subject = subject_of(pair.place)
         try:
-            effects.append((subject, paired(pair, baseline, candidate, len(declared))))
+            effect = paired(pair, baseline, candidate, len(declared))
+            name, told = _pooled(pair, effect)
+            effects.append(((*subject[:3], subject[3] + name), effect))
             margins.append(margin)
+            pooled.append(told)
         except Untestable as why:
             if isinstance(why, Unfit) and not asked:
                 unfit[f"{pair.place.metric} of {pair.place.protocol} ({why})"] += 1
@@ -77,7 +83,26 @@ def performance(
     notes = [
         f"performance is not tested by {count(n, 'row')} of {what}" for what, n in unfit.items()
     ]
-    return [*judge(QUESTION, effects, margins), *findings], notes
+    judged = [
+        replace(each, why="; ".join(filter(None, (each.why, told))))
+        for each, told in zip(judge(QUESTION, effects, margins), pooled, strict=True)
+    ]
+    return [*judged, *findings], notes
+
+
+def _pooled(pair: Pair, effect: Effect) -> tuple[str, str]:
+    """What to call a row, and to say of it, whose number is not that of the scores it names.
+
+    As the median over splits is not the number of the predictions of all of them.
+    """
+    assert pair.new is not None
+    said = [float("nan") if row.value is None else row.value for row in (pair.old, pair.new)]
+    if np.allclose(said, (effect.before, effect.after), rtol=_EQUAL, atol=_EQUAL):
+        return "", ""
+    told = f"the records say {number(said[0])} → {number(said[1])}"
+    if pair.place.split == "all":
+        return ", of the scores", f"tested is what the per-sample scores give; {told}"
+    return ", pooled", f"tested are pooled predictions; {told}"
 
 
 def paired(pair: Pair, baseline: Records, candidate: Records, n_tests: int) -> Effect:
@@ -85,7 +110,7 @@ def paired(pair: Pair, baseline: Records, candidate: Records, n_tests: int) -> E
     end = better_end(pair.place.protocol, pair.place.metric)
     if end == 0:
         raise Unfit(NO_END)
-    if why := not_alike(pair):
+    if why := not_alike(pair) or miscounted(pair, baseline, candidate):
         raise Untestable(why)
     assert pair.new is not None
     try:
@@ -111,7 +136,8 @@ def paired(pair: Pair, baseline: Records, candidate: Records, n_tests: int) -> E
         interval.low,
         interval.high,
         interval.method,
-        p_value(found),
+        # Equal scores leave nothing to test, which is known without any p.
+        float("nan") if np.array_equal(scores[0], scores[1], equal_nan=True) else p_value(found),
         end,
     )
 
@@ -147,29 +173,9 @@ def replicates(
         def each(_x: object, _y: object, _g: object, counts: np.ndarray) -> np.ndarray:
             return by_content @ counts.T / counts.sum(axis=1)
 
-    draws = [each(scores, labels, groups, counts) for counts in _counts(len(names), old, n_tests)]
+    parts = resamples(len(names), old.seed, n_tests)
+    draws = [each(scores, labels, groups, counts) for counts in parts]
     return Replicates(values, np.hstack(draws), len(names), old.seed)
-
-
-def p_value(found: Replicates) -> float:
-    """Two-sided p of "no difference"; below FEW_CONTENTS that of the jackknife's t interval."""
-    if found.n_contents >= FEW_CONTENTS:
-        return found.p_value(1, 0)
-    gaps = found.draws[1] - found.draws[0]
-    gaps = gaps[np.isfinite(gaps)]
-    n = len(gaps)
-    error = float(np.sqrt((n - 1) / n * np.sum((gaps - gaps.mean()) ** 2))) if n > 1 else 0.0
-    if not error:
-        return float("nan")
-    return float(2 * stats.t.sf(abs(found.values[1] - found.values[0]) / error, n - 1))
-
-
-def _counts(n_contents: int, row: Row, n_tests: int) -> list[np.ndarray]:
-    """How often each content is drawn: as many resamples as Holm's p-values need."""
-    if n_contents < FEW_CONTENTS:
-        return [1 - np.eye(n_contents, dtype=np.uint16)]
-    parts = max(1, -(-int(4 / ALPHA) * n_tests // RESAMPLES))
-    return [draw_counts(n_contents, row.seed + part) for part in range(parts)]
 
 
 def _read(records: Records, row: Row) -> dict[str, float]:

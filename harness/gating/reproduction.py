@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import count
-from ..model import TOLERANCE
 from ..records import Row
-from .pairs import Pair, Records, not_alike, short, subject_of
+from .pairs import Pair, Records, not_alike, place_of, short, subject_of
+from .samples import changed_samples, gaps, miscounted
+from .tolerance import Allowed, allowed
 from .verdict import Finding, Verdict, gravest
 
 QUESTION = "Reproduction"
@@ -60,8 +61,14 @@ class _Scores:
     """Compares per-sample scores, once for all rows that share them."""
 
     def __init__(self, baseline: Records, candidate: Records) -> None:
-        self._baseline, self._candidate = baseline, candidate
+        self.baseline, self.candidate = baseline, candidate
         self._known: dict[tuple[str, str], Distance | str] = {}
+        self._changes: dict[tuple[object, ...], str] = {}
+
+    @property
+    def processors(self) -> tuple[str | None, str | None]:
+        """Those that the two runs were made on."""
+        return self.baseline.processor, self.candidate.processor
 
     def __call__(self, old: Row, new: Row) -> Distance | str:
         """How far the scores are apart, or why that cannot be said."""
@@ -73,10 +80,20 @@ class _Scores:
             self._known[key] = self._compare(old, new)
         return self._known[key]
 
+    def changes(self, pair: Pair) -> str:
+        """What is known to differ in the samples of rows of other images or labels."""
+        old, new = pair.old, pair.new
+        if new is None or (old.images_hash, old.labels_hash) == (new.images_hash, new.labels_hash):
+            return ""
+        key = old.scores, new.scores, old.n_expected, new.n_expected, place_of(old)[:5]
+        if key not in self._changes:
+            self._changes[key] = changed_samples(pair, self.baseline, self.candidate)
+        return self._changes[key]
+
     def _compare(self, old: Row, new: Row) -> Distance | str:
         read: list[tuple[str, Callable[[], dict[str, float]]]] = [
-            ("baseline", lambda: self._baseline.scores(old)),
-            ("candidate", lambda: self._candidate.scores(new)),
+            ("baseline", lambda: self.baseline.scores(old)),
+            ("candidate", lambda: self.candidate.scores(new)),
         ]
         scores = []
         for which, load in read:
@@ -90,32 +107,24 @@ class _Scores:
 
 
 def distance(old: dict[str, float], new: dict[str, float]) -> Distance | str:
-    """How far scores by id are apart, or which ids are not in both.
-
-    NaN equals NaN alone. Where the baseline's scores do not vary, any difference is infinite.
-    """
+    """How far scores by id are apart (see ``gaps``), or which ids are not in both."""
     if old.keys() != new.keys():
         apart = sorted(old.keys() ^ new.keys())
         which = "baseline" if apart[0] in old else "candidate"
         return f"{count(len(apart), 'sample')} scored on one side alone: {which} has {apart[0]}"
     ids = sorted(old)
-    before, after = (np.array([scores[i] for i in ids], np.float64) for scores in (old, new))
-    with np.errstate(invalid="ignore"):
-        equal = (before == after) | (np.isnan(before) & np.isnan(after))
-        gaps = np.where(equal, 0.0, np.abs(after - before))
-    finite = before[np.isfinite(before)]
-    spread = float(finite.std()) if len(finite) else 0.0
-    unbounded = np.isnan(gaps) | ((gaps > 0) & (spread == 0))
-    gaps = np.where(unbounded, np.inf, gaps / (spread or 1.0))
-    worst = int(np.argmax(gaps))
-    return Distance(float(gaps[worst]), ids[worst])
+    between = gaps([old[name] for name in ids], [new[name] for name in ids])
+    worst = int(np.argmax(between))
+    return Distance(float(between[worst]), ids[worst])
 
 
 def _answer(pair: Pair, compare: _Scores, meant: bool) -> Answer:
     old, new = pair.old, pair.new
     if why := not_alike(pair):
-        return Verdict.NOT_COMPARABLE, why
+        return Verdict.NOT_COMPARABLE, "; ".join(filter(None, (why, compare.changes(pair))))
     assert new is not None
+    if why := miscounted(pair, compare.baseline, compare.candidate):
+        return Verdict.NOT_COMPARABLE, why
     if old.model_version != new.model_version:
         told = f"version {old.model_version} → {new.model_version}"
         return Verdict.CHANGED, f"{told}: its scores may be others"
@@ -125,44 +134,29 @@ def _answer(pair: Pair, compare: _Scores, meant: bool) -> Answer:
         if (before := getattr(old, name)) != (after := getattr(new, name)):
             told = f"{name} {short(before)} → {short(after)} under one version of the model"
             return Verdict.DIFFERS, told
-    return _same(old, new, compare)
+    return _same(old, new, compare, allowed(old, new, compare.processors))
 
 
-def _same(old: Row, new: Row, compare: _Scores) -> Answer:
+def _same(old: Row, new: Row, compare: _Scores, limit: Allowed) -> Answer:
     """Whether the model's scores, and the number made of them, are what they were."""
     assert old.value is not None
     assert new.value is not None
-    allowed = tolerance(old, new)
     moved = abs(new.value - old.value)
     if old.scores is None and new.scores is None:
         if moved == 0:
             return Verdict.SAME, ""
-        within = moved <= allowed * max(1.0, abs(old.value))
-        told = f"value {old.value:.6g} → {new.value:.6g}, without per-sample scores"
+        within = moved <= limit.most * max(1.0, abs(old.value))
+        told = f"value {old.value:.6g} → {new.value:.6g}, without per-sample scores; {limit}"
         return (Verdict.WITHIN if within else Verdict.DIFFERS), told
     apart = compare(old, new)
     if isinstance(apart, str):
         return Verdict.NOT_COMPARABLE, apart
-    told = f"largest difference {apart.largest:.3g} SD of the scores, at {apart.sample}"
-    if apart.largest > allowed:
-        return Verdict.DIFFERS, f"{told}; {allowed:g} is allowed ({old.device})"
     if apart.largest > 0:
-        return Verdict.WITHIN, f"{told}; {allowed:g} is allowed ({old.device})"
+        told = (
+            f"largest difference {apart.largest:.3g} SD of the scores, at {apart.sample}; {limit}"
+        )
+        return (Verdict.DIFFERS if apart.largest > limit.most else Verdict.WITHIN), told
     if moved > _ROUNDING * max(1.0, abs(old.value)):
         told = f"value {old.value:.6g} → {new.value:.6g} from the same scores"
         return Verdict.DIFFERS, f"{told}: what is made of them has changed"
     return Verdict.SAME, ""
-
-
-def tolerance(old: Row, new: Row) -> float:
-    """The difference that is allowed, in SDs: the baseline's own, so that none loosens it.
-
-    Of two kinds of device, the looser one's.
-    """
-    known = [
-        each.tolerance
-        if each.tolerance is not None
-        else TOLERANCE.get(each.device, max(TOLERANCE.values()))
-        for each in (old, new)
-    ]
-    return known[0] if old.device == new.device else max(known)

@@ -55,8 +55,11 @@ def _table(report: Report, question: str, found: Sequence[Finding], most: int) -
         ]
     columns.append(Column("why", ("why",), "marks"))  # may be broken into lines, is never left out
     notes = []
-    if tested:
-        notes.append("p is two-sided, after Holm's correction over all that is tested.")
+    if n := sum(finding.p_holm is not None for finding in found):
+        notes.append(
+            f"p is two-sided, after Holm's correction over {n} tested; where no score differs, "
+            "there is nothing to test."
+        )
     if same := len(found) - len(telling):
         notes.append(f"{same} more: same.")
     if (hidden := len(telling) - most) > 0:

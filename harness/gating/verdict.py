@@ -136,6 +136,10 @@ def judge(
 
     p-values are corrected by Holm's method over all that are tested. See ``verdict_of``.
     """
+    # What has no p is not counted: above all, what has the same scores on both sides. There "no
+    # difference" is known to be true and is never rejected, so that no false alarm can come from
+    # it, and Holm's bound is needed for the others alone. Which these are does not hang on their
+    # own p-values, as it would if what merely looks alike were left out.
     p = np.array([effect.p for _, effect in effects], np.float64)
     tested = np.isfinite(p)
     p[tested] = holm(p[tested])

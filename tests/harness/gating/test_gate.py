@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import shutil
@@ -13,58 +14,28 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from harness import run
-from harness.canonical import digest
+from harness import atomic, run
 from harness.gate_command import gate as command
 from harness.gating import Declaration, Pattern, Verdict, gate
 from harness.model import Weights
-from tests.harness.gating.small import GOLDEN, Smoothness, dataset, records, relabeled
-
-
-def verdicts(report) -> dict[str, Verdict]:
-    return {finding.question: finding.verdict for finding in report.findings}
-
-
-def why(report, question: str) -> str:
-    (finding,) = report.about(question)
-    return finding.why
-
-
-@pytest.fixture
-def against(tmp_path):
-    """``against(model, data, **settings)``: the gate of a run of these against the golden one."""
-
-    def judge(model, data=None, **settings):
-        return gate(GOLDEN, records(tmp_path / "candidate", model, data), **settings)
-
-    return judge
-
-
-@pytest.fixture
-def copy(tmp_path):
-    """The golden records, to be changed."""
-    return Path(shutil.copytree(GOLDEN, tmp_path / "copy"))
-
-
-def change(folder: Path, **fields: object) -> None:
-    """Give every row of the one record below ``folder`` other fields."""
-    (path,) = (folder / "records").glob("*/*/*.json")
-    content = json.loads(path.read_text())
-    content["shared"] |= fields
-    sign(path, content)
-
-
-def sign(path: Path, content: dict) -> None:
-    """Write ``content`` as a run would, so that its digest fits."""
-    own = digest({name: value for name, value in content.items() if name != "digest"})
-    path.write_text(json.dumps({**content, "digest": own}))
-
+from tests.harness.gating.small import (
+    GOLDEN,
+    Smoothness,
+    change,
+    dataset,
+    made_on,
+    records,
+    relabeled,
+    sign,
+    verdicts,
+    why,
+)
 
 # What is broken -----------------------------------------------------------------------------
 
 
-def test_the_same_model_passes_on_every_machine(against):
-    report = against(Smoothness())
+def test_the_same_model_passes_on_every_machine(tmp_path):
+    report = gate(GOLDEN, records(tmp_path, Smoothness()))
     assert report.code == 0
     assert verdicts(report)["Reproduction"] in (Verdict.SAME, Verdict.WITHIN)
     assert verdicts(report)["Performance"] in (Verdict.SAME, Verdict.NO_WORSE)
@@ -80,13 +51,13 @@ def test_a_wrong_resize_does_not_reproduce_even_where_it_is_better(against):
     assert "SD of the scores, at scene" in why(report, "Reproduction")
 
 
-def test_a_changed_pin_moves_scores_a_little_and_is_named(against, tmp_path):
+def test_a_changed_pin_moves_scores_a_little_and_is_named(copy, tmp_path):
     """As another version of a library does: no rank changes, yet every score does."""
-    path = records(tmp_path / "candidate", Smoothness(noise=1e-4))
+    path = made_on(records(tmp_path / "candidate", Smoothness(noise=1e-4)), "one kind")
     header = json.loads((path / "run.json").read_text())
     header["packages"]["torch"] = "1.0"
     (path / "run.json").write_text(json.dumps(header))
-    report = gate(GOLDEN, path)
+    report = gate(made_on(copy, "one kind"), path)
     assert report.code == 1
     assert verdicts(report)["Reproduction"] is Verdict.DIFFERS
     assert report.about("Performance")[0].effect.value == 0
@@ -326,7 +297,14 @@ def test_the_command_reads_a_declaration(call, tmp_path):
     assert "give one" in str(both.exception)
 
 
-@pytest.mark.parametrize("text", ["rows: [{metrik: srcc}]", "[1", "margin: -1", "rows: 3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("rows: [{metrik: srcc}]", "[1", "margin: -1", "rows: 3", "margin: .inf", "margin: .nan"),
+        "margin: 1.0e400",
+        "rows: [{metric: srcc, margin: .inf}]",
+    ],
+)
 def test_a_declaration_that_is_none_is_refused_by_name(call, tmp_path, text):
     declared = tmp_path / "gate.yaml"
     declared.write_text(text)
@@ -334,3 +312,53 @@ def test_a_declaration_that_is_none_is_refused_by_name(call, tmp_path, text):
     assert isinstance(result.exception, ValueError)
     assert "gate.yaml" in str(result.exception)
     assert "\n" not in str(result.exception).strip() or "YAML" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--margin", "inf"], "--margin inf: give a finite number, 0 or more"),
+        (["--margin", "1e400"], "--margin inf: give a finite number, 0 or more"),
+        (["--margin", "nan"], "--margin nan: give a finite number, 0 or more"),
+        (["--margin", "-1"], "--margin -1.0: give a finite number, 0 or more"),
+        (["--summary", "{}/x"], "--summary {0}/x: a folder; name a file, e.g. {0}/x/gate.md"),
+        (["--junit", "{}/x"], "--junit {0}/x: a folder; name a file, e.g. {0}/x/gate.xml"),
+        (["--junit", "{}/file/new/x"], "--junit {0}/file/new/x: {0}/file is no folder"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_the_work(call, tmp_path, words, error):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "file").touch()
+    result = call(
+        *("--baseline", GOLDEN, "--candidate", GOLDEN),
+        *(word.format(tmp_path) for word in words),
+    )
+    assert isinstance(result.exception, ValueError)
+    assert str(result.exception) == error.format(tmp_path)
+    assert result.output == ""
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_work(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
+    at = tmp_path / "new" / "gate.md"
+    result = call("--baseline", GOLDEN, "--candidate", GOLDEN, "--summary", at)
+    assert str(result.exception) == f"--summary {at}: {tmp_path} cannot be written to"
+    assert not at.parent.exists()
+
+
+def test_one_file_that_could_not_be_written_does_not_cost_the_other(call, tmp_path, monkeypatch):
+    real = atomic.write_atomic
+
+    def write(path: Path, data: bytes) -> None:
+        if path.suffix == ".md":
+            raise OSError(errno.ENOSPC, "No space left on device", ".h7rnc1tm.tmp")
+        real(path, data)
+
+    monkeypatch.setattr(atomic, "write_atomic", write)
+    summary, junit = tmp_path / "gate.md", tmp_path / "gate.xml"
+    result = call(
+        *("--baseline", GOLDEN, "--candidate", GOLDEN, "--summary", summary, "--junit", junit)
+    )
+    assert str(result.exception) == f"--summary {summary}: not written: No space left on device"
+    assert "gate: passed" in result.output
+    assert junit.exists()

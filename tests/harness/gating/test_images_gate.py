@@ -191,6 +191,25 @@ def test_what_cannot_be_compared_is_a_row_with_a_reason(baseline, tmp_path, sett
     assert outcome.report.code == 2
 
 
+@pytest.mark.parametrize("broken", ["old", "new", "both", "originals"])
+def test_no_picture_of_a_side_that_can_be_read_is_not_comparable(
+    baseline, tmp_path, settings, broken
+):
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    for i in range(2):
+        (bad / f"{2 * i:02}.png").write_bytes(b"no picture")
+    old = bad if broken in ("old", "both") else baseline
+    new = bad if broken in ("new", "both") else baseline
+    models = [Difference(), Sharpness()]
+    reference = bad if broken == "originals" else baseline
+    outcome = gate_images(old, new, models, settings, reference=reference)
+    assert outcome.report.code == 2
+    whys = [f.why for f in outcome.report.about(QUALITY) if f.subject[1] == "0 pictures"]
+    assert len(whys) == (1 if broken == "originals" else 2)
+    assert all(why.startswith("scores of 0 pictures") for why in whys)
+
+
 def test_a_picture_more_is_a_warning_and_fails_if_strict(baseline, tmp_path, settings):
     candidate = fill(tmp_path / "new", picture)
     picture(99).save(candidate / "99.png")
@@ -409,6 +428,8 @@ def test_the_command_writes_what_is_asked_for_and_its_code_says_the_outcome(
         (["--models", ","], "--models: name at least one model"),
         (["--models", "sharpness", "--reference", "nowhere"], "nowhere: no such folder of images"),
         (["--models", "sharpness", "--html", "."], "--html .: a folder; name a file"),
+        (["--models", "sharpness", "--junit", "."], "--junit .: a folder; name a file"),
+        (["--models", "sharpness", "--margin", "inf"], "--margin inf: give a finite number"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line(run: Run, baseline, words, error):

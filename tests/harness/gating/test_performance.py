@@ -10,8 +10,9 @@ import pytest
 from scipy import stats
 
 from harness.gating.pairs import Pair, Records, place_of
-from harness.gating.performance import Unfit, Untestable, paired
+from harness.gating.performance import Unfit, Untestable, paired, performance
 from harness.gating.reproduction import distance
+from harness.gating.verdict import Verdict
 from harness.protocols.intervals import draw_counts
 from harness.records import Row
 from harness.sample import Sample
@@ -145,6 +146,24 @@ def test_many_tests_get_as_many_resamples_as_holm_needs(pair):
         assert found.p * n_tests < 0.05
 
 
+def test_equal_scores_leave_nothing_to_test(pair):
+    old, _, contents, labels = scene(25, 3)
+    found = paired(*pair(old, old, contents, labels), 1)
+    assert (found.value, found.low, found.high) == (0, 0, 0)
+    assert np.isnan(found.p)
+
+
+def test_models_that_are_what_they_were_take_no_power_from_the_test(pair, tmp_path):
+    """Three of them do not count in Holm's correction of the one that changed."""
+    changed = pair(*scene(25, 3))
+    alone, _ = performance([(changed[0], 0.005)], *changed[1:], asked=True)
+    old, _, contents, labels = scene(25, 3)
+    same = pair(old, old, contents, labels)[0]
+    found, _ = performance([(changed[0], 0.005), *[(same, 0.005)] * 3], *changed[1:], asked=True)
+    assert found[0].p_holm == pytest.approx(alone[0].p_holm, abs=0.01)
+    assert [(f.verdict, f.p_holm) for f in found[1:]] == [(Verdict.SAME, None)] * 3
+
+
 def test_scores_on_another_scale_do_not_differ(pair):
     old, _, contents, labels = scene(25, 3)
     found = paired(*pair(old, 10 * old - 3, contents, labels), 1)
@@ -170,6 +189,21 @@ def test_changed_contents_are_refused(pair):
     file.write_bytes(b"no parquet")
     with pytest.raises(Untestable, match=r"the samples .* do not match their checksum"):
         paired(found, *folders, 1)
+
+
+def test_a_number_that_is_not_that_of_the_scores_is_told(pair):
+    """A median over splits is in the records, and the pooled predictions are what is tested."""
+    found, *folders = pair(*scene(25, 3), values=[0.592, 0.601])
+    for split, name in (("median of 10 splits (70/10/20)", "pooled"), ("all", "of the scores")):
+        at = found.place._replace(split=split)
+        (finding,), _ = performance([(replace(found, place=at), 0.0)], *folders, asked=True)
+        assert finding.subject[3].endswith(f", {name}")
+        assert finding.effect.before != pytest.approx(0.592, abs=1e-3)
+        assert finding.why.endswith("; the records say 0.592 → 0.601")
+    told, *folders = pair(*scene(25, 3))
+    (finding,), _ = performance([(told, 0.0)], *folders, asked=True)
+    assert finding.subject[3] == "srcc"
+    assert "the records say" not in finding.why
 
 
 # How far scores are apart -------------------------------------------------------------------

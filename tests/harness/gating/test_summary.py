@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -58,6 +60,13 @@ def test_what_regressed_has_its_numbers_in_junit():
     (failure,) = ElementTree.fromstring(junit(report(found))).iter("failure")
     assert "[-0.2, -0.05]" in failure.text
     assert "0.02" in failure.text
+
+
+def test_the_number_of_tests_is_told():
+    tested = [finding(Verdict.REGRESSED, f"m{i}", effect=DROP, p_holm=0.02) for i in range(2)]
+    same = finding(Verdict.SAME, "n", effect=replace(DROP, value=0, low=0, high=0, p=math.nan))
+    assert "Holm's correction over 2 tested" in markdown_summary(report(*tested, same))
+    assert "Holm" not in markdown_summary(report(same))
 
 
 def test_text_from_outside_stays_text():
