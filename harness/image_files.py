@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from .walking import files_below
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".ppm")
 
 
 def names_below(folder: Path) -> list[str]:
     """The images in ``folder`` and its sub-folders, as sorted relative paths; no hidden ones.
 
-    Raises FileNotFoundError where there is none.
+    Raises FileNotFoundError where there is none, and OSError for a sub-folder that cannot be read.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder of images")
-    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     names = sorted(
-        path.as_posix()
-        for path in paths
-        if path.suffix.lower() in SUFFIXES and not any(p.startswith(".") for p in path.parts)
+        path.relative_to(folder).as_posix()
+        for path in files_below(folder)
+        if path.suffix.lower() in SUFFIXES and path.is_file()
     )
     if not names:
         raise FileNotFoundError(f"{folder}: no images in it ({', '.join(SUFFIXES)})")

@@ -1,15 +1,16 @@
 """What a record's file may hold: checked where it is read, so that nothing else has to.
 
 Records come from others. What is let through has fields of the right types, numbers that are
-finite and that any program can hold, JSON that is not endless, and names of files that are no
-paths.
+finite and that any program can hold, JSON that is not endless, names that can be shown, and names
+of files that are no paths.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -20,6 +21,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DEEPEST = 20  # lists and mappings within each other
 _MOST = 2**63  # whole numbers lie below it, and reach down to its negative
 _LARGEST = 1.7976931348623157e308  # that a float can hold
+_STEER = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # categories of Unicode
+_LINES = dict.fromkeys(map(ord, "\t\n\r"))
 
 _PARTS = {"shared": dict, "rows": list, "failures": dict, "warnings": dict}
 _CALLED = {dict: "JSON object", list: "list"}
@@ -90,7 +93,9 @@ def _sized(value: Any) -> bool:
 def _options(text: str) -> str:
     """What is wrong with the canonical JSON of options; "" for nothing."""
     found = _read(text)
-    return "" if isinstance(found, dict) else "is no readable JSON object"
+    if not isinstance(found, dict):
+        return "is no readable JSON object"
+    return _shown("".join(_texts_in(found)).translate(_LINES))  # a prompt may have lines
 
 
 @lru_cache(maxsize=4096)
@@ -103,8 +108,22 @@ def _others(text: str) -> str:
     return "" if fits else "is no readable JSON object of lists of hashes"
 
 
-def _named(name: str) -> str:
-    return "" if name.strip() else "is empty"
+@lru_cache(maxsize=4096)
+def _shown(name: str) -> str:
+    """What is wrong with what is shown as it is, on pages and in pictures; "" for nothing."""
+    wrong = (char for char in name if not char.isprintable() and _steers(char))
+    char = next(wrong, None)
+    return "" if char is None else f"holds a character that cannot be printed: {char!r}"
+
+
+def _steers(char: str) -> bool:
+    """Whether it steers what is shown, is half a character, or may stand in no XML."""
+    return unicodedata.category(char) in _STEER or char in "\ufffe\uffff"
+
+
+def wrong_name(name: str) -> str:
+    """Why nothing that has records can be called ``name``; "" where it can."""
+    return _shown(name) if name.strip() else "is empty"
 
 
 def _file_name(name: str | None) -> str:
@@ -112,7 +131,9 @@ def _file_name(name: str | None) -> str:
 
 
 _MORE: Mapping[str, Callable[[Any], str]] = {
-    **dict.fromkeys(("model", "dataset", "protocol", "metric"), _named),
+    **dict.fromkeys(("model", "dataset", "protocol", "metric"), wrong_name),
+    **dict.fromkeys(("split", "subset", "mode", "label_kind", "decoding", "device"), _shown),
+    **dict.fromkeys(("model_version", "protocol_version", "weights", "contamination"), _shown),
     **{"options": _options, "protocol_options": _options, "others": _others},
     **{"scores": _file_name, "samples": _file_name},
 }
@@ -127,6 +148,16 @@ def _read(text: str) -> Any:
     except (ValueError, RecursionError):
         return None
     return value
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Every text in a value of JSON, names included."""
+    if isinstance(value, dict):
+        value = chain(value, value.values())
+    elif not isinstance(value, list):
+        value = [value] if isinstance(value, str) else []
+    for each in value:
+        yield from [each] if isinstance(each, str) else _texts_in(each)
 
 
 def _shallow(value: Any, left: int) -> None:

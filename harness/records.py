@@ -20,6 +20,7 @@ from .atomic import write_atomic
 from .canonical import canonical_json, digest, slug
 from .record_shape import check_shape
 from .upgrade import SCHEMA, upgraded
+from .walking import files_at
 
 # Marks a protocol that asks for what a model or dataset does not have: nothing went wrong.
 NOT_APPLICABLE = "not applicable"
@@ -182,9 +183,17 @@ def read_record(path: Path) -> tuple[Row, ...]:
     return load_record(path).rows
 
 
+def record_files(folder: Path) -> list[Path]:
+    """The files of all records below ``folder``, in a stable order.
+
+    Raises OSError, which names it, for a folder that cannot be read.
+    """
+    return sorted(path for path in files_at(folder, 3) if path.name.endswith(".json"))
+
+
 def read_records(folder: Path) -> tuple[Row, ...]:
-    """Every row below ``folder``, in a stable order."""
-    return tuple(row for path in sorted(folder.glob("*/*/*.json")) for row in read_record(path))
+    """Every row below ``folder``, in a stable order. Raises what reading one of them does."""
+    return tuple(row for path in record_files(folder) for row in read_record(path))
 
 
 def frame(rows: Iterable[Row]) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .canonical import canonical_json
 from .errors import call_failed, one_line
 from .model import Family, Model, ModelCard, Unavailable, operations
+from .record_shape import wrong_name
 
 if TYPE_CHECKING:
     from .protocols.base import Comparison, Protocol
@@ -168,8 +169,8 @@ def load_model(name: str, /, **options: Any) -> Model:
         raise BrokenPlugin(f"{name!r} cannot be made: {one_line(error)}") from error
     if not isinstance(getattr(model, "card", None), ModelCard):
         raise BrokenPlugin(f"{name!r} has no card: an adapter's `card` is a ModelCard")
-    if not model.card.name.strip():
-        raise BrokenPlugin(f"{name!r} has no name in its card")
+    if wrong := wrong_name(model.card.name):
+        raise BrokenPlugin(f"{name!r}: the name in its card {wrong}")
     if not operations(model):
         raise BrokenPlugin(f"{name!r} offers none of the operations of a model")
     if model.card.options is None:

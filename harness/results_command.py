@@ -37,7 +37,8 @@ def add(
     """Copy the records of a run, with their scores. Exit code 1, and nothing copied, if refused.
 
     A record is refused if the one that is kept was made of the same weights, images, labels and
-    versions, and says something else. Of two comparisons of models the larger one stays.
+    versions, and says something else, or of newer versions. Where they differ by rounding alone,
+    the one that is kept stays; of two comparisons of models, the larger one.
     """
     from .collection import add as copy
 
@@ -73,7 +74,7 @@ def validate(
         typer.echo(
             f"{'note ' if fault.remark else 'WRONG'} {printable(f'{fault.place}: {fault.text}')}"
         )
-    n = sum(1 for _ in places(folder))
+    n = len(places(folder))
     bad = len({fault.place for fault in faults if not fault.remark})
     typer.echo(f"{count(n, 'record')}, {bad or 'none'} with something wrong")
     raise typer.Exit(1 if bad else 0)
@@ -84,7 +85,10 @@ def merge(
     sources: Annotated[list[Path], typer.Argument(help="Folders of records, or of runs.")],
     out: Annotated[Path, typer.Option(help="Folder to write to; what it holds takes part.")],
 ) -> None:
-    """Put records of several people together. Exit code 1, and nothing written, on conflicts."""
+    """Put records of several people together. Exit code 1, and nothing written, on conflicts.
+
+    Records that differ by rounding alone, as on another kind of processor, are no conflict.
+    """
     from .collection import merge as join
     from .errors import count
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from . import hashes
 from .canonical import canonical_json
+from .record_shape import wrong_name
 
 if TYPE_CHECKING:
     import datasets as hf
@@ -113,8 +114,8 @@ class Dataset:
     listed: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not self.name.strip():
-            raise ValueError("a dataset needs a name")
+        if wrong := wrong_name(self.name):
+            raise ValueError(f"dataset {self.name!r}: the name {wrong}")
         if self.label_kind not in get_args(LabelKind):
             kinds = ", ".join(get_args(LabelKind))
             raise ValueError(

@@ -4,12 +4,14 @@ What ``significance`` says of a model depends on the models that were run beside
 who ran it beside others say different things of it, and both are right. Of two such comparisons
 the one of more models is kept, whole; of two as large, the one with the larger digest, which all
 records of a comparison agree on. So the order in which records come makes no difference.
+Nor does it of two that differ by rounding alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..canonical import digest
 from ..protocols.base import word
@@ -17,6 +19,7 @@ from ..records import Record, Row
 from ..reports.groups import parse_subset
 from .difference import adds, difference, inputs, same
 from .folders import files_of
+from .rounding import but_for_rounding
 
 _DIGITS = 9  # what remains of an SRCC that was had by subtraction
 _NAMED = 6  # models that a line lists
@@ -92,8 +95,12 @@ def _kept(parts: Sequence[Record]) -> Settled:
     """The largest comparison of ``parts``, which are under one protocol."""
     best = max(parts, key=_size)
     rivals = _rivals(best)
+    rounded = ""
     for part in parts:
         if _rivals(part) != rivals or not rivals or same(best, part) or adds(part, best):
+            continue
+        if why := but_for_rounding(best, Path(), part, Path()):  # they name no scores
+            rounded = f"{_named(best)}: {why}"
             continue
         if not adds(best, part):
             return Settled(None, difference(best, part))
@@ -101,7 +108,7 @@ def _kept(parts: Sequence[Record]) -> Settled:
     others = {name: _size(part)[0] for part in parts if _rivals(part) != rivals
               for name in [_named(part)]}  # fmt: skip
     if not others:
-        return Settled(best)
+        return Settled(best, rounded)
     larger = all(size < _size(best)[0] for size in others.values())
     why = "more models" if larger else "as many models, the larger digest"
     return Settled(best, f"kept {_named(best)}, not {' nor '.join(sorted(others))}: {why}")

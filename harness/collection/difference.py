@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ INPUTS = (
     *("model_version", "weights", "images_hash", "labels_hash", "others"),
     "protocol_version",
 )
+_NUMBERED = re.compile(r"\d+([.+]\d+)*")
 # What an older version, or a run that was not asked for it, left open.
 _OPEN = ("samples", "tolerance", "published", "published_source")
 
@@ -110,6 +112,24 @@ def said(name: tuple[str, ...]) -> str:
     split, subset, metric = name
     where = [each for each in (subset, split) if each != "all"]
     return f"{metric} ({', '.join(where)})" if where else metric
+
+
+def older(old: Record, new: Record) -> str:
+    """Which version of ``new`` lies before that of ``old``, if both are numbers; else ""."""
+    was, now = inputs(old), inputs(new)
+    for name in ("protocol_version", "model_version"):
+        numbered = all(map(_NUMBERED.fullmatch, (was[name], now[name])))
+        alike = was[name].count("+") == now[name].count("+")  # of as many things
+        if numbered and alike and version(was[name]) > version(now[name]):
+            return name
+    return ""
+
+
+def version(text: str) -> list[tuple[int, str]]:
+    """What versions are sorted by: numbers by size, however long, and after all else."""
+    parts = re.findall(r"\d+|\D+", text)
+    return [(len(part.lstrip("0")), part.lstrip("0")) if part.isdecimal() else (-1, part)
+            for part in parts]  # fmt: skip
 
 
 def _moved(old: Row, new: Row) -> float:

@@ -18,7 +18,7 @@ from ..records import Record, Row, fits_digest, load_record, record_bytes, recor
 from ..sample import LabelKind
 from ..upgrade import SCHEMA
 from .difference import said
-from .folders import file_path, files_of, places
+from .folders import BESIDE, beside, file_path, files_of, places
 from .ranges import range_of
 from .recompute import wrong_values
 from .telling import wrong_tellings
@@ -47,7 +47,7 @@ class Fault:
 def validate(folder: Path) -> list[Fault]:
     """All that is wrong with the records of ``folder``, and what else there is to know."""
     faults: list[Fault] = []
-    named: set[tuple[str, str]] = set()
+    named: set[str] = set()
     checked: dict[tuple[str, str], str | None] = {}
     for place in places(folder):
         try:
@@ -55,9 +55,9 @@ def validate(folder: Path) -> list[Fault]:
         except ValueError as error:
             faults.append(Fault(place, message(error).removeprefix(f"{folder / place} ")))
             continue
+        named |= beside(record)
         texts = list(_form(folder / place, record))
         if not texts:
-            named |= files_of(record)
             texts = [*_place(place, record), *_rows(record)]
             for kind, name in sorted(files_of(record)):
                 if (kind, name) not in checked:
@@ -67,10 +67,9 @@ def validate(folder: Path) -> list[Fault]:
                 texts = list(wrong_values(record.rows, folder))
             faults += [Fault(place, text, remark=True) for text in _remarks(folder / place, record)]
         faults += [Fault(place, text) for text in texts]
-    for kind in ("scores", "samples"):
-        for path in sorted((folder / kind).glob("*.parquet")):
-            if (kind, path.stem) not in named:
-                place = path.relative_to(folder).as_posix()
+    for kind, end in BESIDE:
+        for path in sorted((folder / kind).glob(f"*{end}")):
+            if (place := path.relative_to(folder).as_posix()) not in named:
                 faults.append(Fault(place, "no record names it", remark=True))
     return faults + [Fault(place, text) for place, text in wrong_tellings(folder)]
 
@@ -93,7 +92,13 @@ def _form(path: Path, record: Record) -> Iterator[str]:
     except ValueError as error:
         yield f"a number in it is not finite: {message(error)}"
         return
-    if path.read_bytes() != text:
+    data = path.read_bytes()
+    if data != text and data.replace(b"\r\n", b"\n") == text:
+        yield (
+            "its lines end in CRLF, and a run ends them in LF: git changes that where "
+            "core.autocrlf is true; set it to false and check the records out again"
+        )
+    elif data != text:
         yield "it says what a run wrote, but not in the same bytes: order or spaces were changed"
 
 

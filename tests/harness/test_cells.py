@@ -146,8 +146,10 @@ def test_what_only_protocols_see_changes_the_labels_hash_only(tiny, changes):
 
 
 def test_a_dataset_has_a_name_and_labels_of_a_known_kind(tiny):
-    with pytest.raises(ValueError, match="a dataset needs a name"):
+    with pytest.raises(ValueError, match="dataset ' ': the name is empty"):
         replace(tiny, name=" ")
+    with pytest.raises(ValueError, match=r"dataset 'a\\x1b': the name holds"):
+        replace(tiny, name="a\x1b")
     with pytest.raises(ValueError, match=r"dataset tiny: label_kind must be one of mos, .*'mean'"):
         replace(tiny, label_kind="mean")
 

@@ -24,11 +24,19 @@ VALUES = {
     "int": st.integers(-(2**63), 2**63 - 1),
     "tuple[str, ...]": st.lists(TEXT, max_size=3).map(tuple),
 }
-OPTIONS = st.dictionaries(TEXT, TEXT | NUMBER | st.none(), max_size=2).map(canonical_json)
+SHOWN = st.text(
+    st.characters(
+        exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"], exclude_characters="\ufffe\uffff"
+    ),
+    max_size=8,
+)
+OPTIONS = st.dictionaries(SHOWN, SHOWN | NUMBER | st.none(), max_size=2).map(canonical_json)
 SHA256 = st.none() | st.text("0123456789abcdef", min_size=64, max_size=64)
-NAMED = st.text(min_size=1, max_size=8).filter(str.strip)
+NAMED = SHOWN.filter(str.strip)
 BY_NAME = {
     **dict.fromkeys(("model", "dataset", "protocol", "metric"), NAMED),
+    **dict.fromkeys(("split", "subset", "mode", "label_kind", "decoding", "device"), SHOWN),
+    **dict.fromkeys(("model_version", "protocol_version", "weights", "contamination"), SHOWN),
     **dict.fromkeys(("options", "protocol_options"), OPTIONS),
     "others": st.dictionaries(TEXT, st.tuples(TEXT, TEXT), max_size=2).map(canonical_json),
     **dict.fromkeys(("scores", "samples"), SHA256),

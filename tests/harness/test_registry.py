@@ -76,6 +76,13 @@ def test_a_strangers_package_is_listed_with_its_origin(stranger):
     assert "Every photograph in a folder.  [stranger 1.0]" in lines("datasets")
 
 
+def test_protocols_are_listed_with_their_options_as_these_are_typed():
+    text = lines("protocols")
+    assert "  options: linear-probe.splits=70/10/20, linear-probe.n_splits=10\n" in text
+    assert "data-efficiency.fractions=[0.01,0.02," in text
+    assert "options: correlation" not in text
+
+
 def test_it_is_loaded_and_passes_the_checks(stranger):
     model = load_model("contrast", gain=2.0)
     assert dict(model.card.options) == {"gain": 2.0}
@@ -113,7 +120,8 @@ def test_a_dataset_without_the_folder_that_it_needs(register, tmp_path):
         load_dataset("my-photos", root=tmp_path)
     file = tmp_path / "mos.txt"
     assert message(error.value) == f"dataset 'my-photos': {file}: No such file or directory"
-    with pytest.raises(ValueError, match=r"^dataset 'my-photos' has no option 'sise'$"):
+    takes = r"did you mean size\? options: root, size"
+    with pytest.raises(ValueError, match=rf"^dataset 'my-photos' has no option 'sise'; {takes}$"):
         load_dataset("my-photos", root=tmp_path, sise=2)
 
 
@@ -164,7 +172,7 @@ def test_what_is_no_model(register):
     with pytest.raises(BrokenPlugin, match="has no card"):
         load_model("thing")
     make(register, lambda: SimpleNamespace(card=card(""), score=len))
-    with pytest.raises(BrokenPlugin, match="has no name in its card"):
+    with pytest.raises(BrokenPlugin, match="the name in its card is empty"):
         load_model("thing")
     make(register, lambda: SimpleNamespace(card=card("m")))
     with pytest.raises(BrokenPlugin, match="offers none of the operations"):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from harness import upgrade
+from harness.about import DatasetFacts, about_bytes, card_content, dataset_path
 from harness.collection import add, merge, validate
 from harness.collection.folders import file_path
+from harness.model import ModelCard
 from harness.records import (
     Record,
     Row,
@@ -51,6 +53,14 @@ def keep(folder: Path, *rows: Row, scores: dict[str, float] | None = None) -> Pa
     record = Record(rows, {"score": {}}, rows[0].model, rows[0].protocol)
     write_record(folder, record)
     return folder / record.path
+
+
+def tell(folder: Path, name: str, labels: str) -> None:
+    """Write what is known of a dataset."""
+    facts = DatasetFacts(name, "mos", "unknown", "", (), 3, 3, 0, "i1", labels)
+    path = folder / dataset_path(name, "i1", labels)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(about_bytes(asdict(facts)))
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -103,6 +113,32 @@ def test_another_number_of_other_inputs_takes_the_place(tmp_path, name):
     assert change.why.endswith(f" → {other[:12]}…; srcc 0.5 → 0.6")
     (found,) = read_records(tmp_path / "kept")
     assert found.value == 0.6
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "now", "what"),
+    [
+        ("protocol_version", "3", "2", "refused"),
+        ("protocol_version", "10", "9", "refused"),
+        ("model_version", "1.10", "1.9", "refused"),
+        ("model_version", "2+1", "1+1", "refused"),
+        ("model_version", "2+1", "2", "replaced"),  # not of as many things
+        ("model_version", "b", "a", "replaced"),  # no numbers
+        ("model_version", "1.9", "1.9.1", "replaced"),
+    ],
+)
+def test_an_older_version_does_not_take_the_place_of_a_newer_one(tmp_path, name, was, now, what):
+    kept, run = tmp_path / "kept", tmp_path / "run"
+    keep(kept, row(**{name: was}))
+    keep(run, row(value=0.6, images_hash="i2", **{name: now}))
+    (change,) = add(run, kept)
+    assert change.what == what
+    told = f"{name} {was} → {now}; images_hash i1 → i2; srcc 0.5 → 0.6"
+    if name == "protocol_version":
+        told = f"images_hash i1 → i2; {name} {was} → {now}; srcc 0.5 → 0.6"
+    older = f"of an older {name} than what is kept; " if what == "refused" else ""
+    assert change.why == older + told
+    assert whats(add(run, kept, replace=True)) == ["equal" if what == "replaced" else "replaced"]
 
 
 def test_a_skip_does_not_take_the_place_of_numbers(tmp_path):
@@ -159,6 +195,16 @@ def test_scores_that_nothing_names_any_more_are_removed(tmp_path):
     add(tmp_path / "run", tmp_path / "kept", replace=True)
     assert len(list((tmp_path / "kept" / "scores").iterdir())) == 1
     assert validate(tmp_path / "kept") == []
+
+
+def test_what_is_told_of_a_dataset_that_nothing_names_any_more_is_removed(tmp_path):
+    kept, run = tmp_path / "kept", tmp_path / "run"
+    keep(kept, row())
+    keep(run, row(labels_hash="l2"))
+    for folder, labels in ((kept, "l1"), (run, "l2")):
+        tell(folder, "tiny", labels)
+    assert whats(add(run, kept)) == ["replaced"]
+    assert files(kept) == files(run)
 
 
 @pytest.mark.parametrize("kind", ["scores", "samples"])
@@ -246,6 +292,19 @@ def test_of_two_that_say_the_same_the_one_that_says_more_is_taken(tmp_path):
     for i, order in enumerate((["plain", "more"], ["more", "plain"])):
         merge([tmp_path / name for name in order], tmp_path / f"out{i}")
         assert files(tmp_path / f"out{i}") == files(tmp_path / "more")
+
+
+def test_of_two_cards_that_of_the_newer_version_is_kept_however_long_it_is(tmp_path):
+    versions = {"a": "9" * 5000, "b": "1" + "0" * 5000, "c": "10.2", "d": "x"}
+    for name, version in versions.items():
+        keep(tmp_path / name, row(model_version="1"))
+        card = card_content(ModelCard(name="alpha", version=version, mode="NR", options={}))
+        (tmp_path / name / "cards").mkdir()
+        (tmp_path / name / "cards" / "alpha.json").write_bytes(about_bytes(card))
+    for i, order in enumerate((sorted(versions), sorted(versions, reverse=True))):
+        merge([tmp_path / name for name in order], tmp_path / f"out{i}")
+        found = json.loads((tmp_path / f"out{i}" / "cards/alpha.json").read_text())
+        assert found["version"] == versions["b"]
 
 
 # Older schemas ---------------------------------------------------------------------------

@@ -122,6 +122,22 @@ def test_scores_that_no_record_names_are_remarked(made):
     assert fault.remark
 
 
+def test_what_is_told_of_models_and_datasets_that_no_record_names_is_remarked(made):
+    (card,), (dataset,) = (list((made / kind).iterdir()) for kind in ("cards", "datasets"))
+    record_of(made).unlink()
+    keep(made, row(model="beta"))
+    remarks = {fault.place: fault.text for fault in validate(made) if fault.remark}
+    for path in (card, dataset):
+        assert remarks[path.relative_to(made).as_posix()] == "no record names it"
+
+
+def test_line_ends_that_git_changed_are_named(made):
+    path = record_of(made)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    (fault,) = validate(made)  # and the scores that it names are known to be its own
+    assert fault.text.startswith("its lines end in CRLF, and a run ends them in LF: git ")
+
+
 def test_the_same_in_other_bytes_is_noticed(made):
     path = record_of(made)
     path.write_text(json.dumps(json.loads(path.read_text())))
@@ -215,10 +231,21 @@ def test_a_row_that_cannot_be_true_is_noticed(tmp_path, changes, text):
         ({"others": "["}, "others is no readable JSON object of lists of hashes"),
         ({"metric": ""}, "metric is empty"),
         ({"dataset": " "}, "dataset is empty"),
+        ({"model": "alpha\x1b[31m"}, "model holds a character that cannot be printed: '\\x1b'"),
+        ({"dataset": "a\u202eb"}, "dataset holds a character that cannot be printed: '\\u202e'"),
+        ({"metric": "\u200b"}, "metric holds a character that cannot be printed: '\\u200b'"),
+        ({"protocol": "a\nb"}, "protocol holds a character that cannot be printed: '\\n'"),
+        ({"split": "a\u2028b"}, "split holds a character that cannot be printed: '\\u2028'"),
+        ({"subset": "a=\uffff"}, "subset holds a character that cannot be printed: '\\uffff'"),
+        ({"label_kind": "\x1b"}, "label_kind holds a character that cannot be printed: '\\x1b'"),
+        ({"options": '{"a":["\\n",{"\\u001b":1}]}'},
+         "options holds a character that cannot be printed: '\\x1b'"),
+        ({"protocol_options": '{"a":"\u202e"}'},
+         "protocol_options holds a character that cannot be printed: '\\u202e'"),
         ({"others": '{"a": 1}'}, "others is no readable JSON object of lists of hashes"),
     ],
 )  # fmt: skip
-def test_a_record_of_other_types_is_not_readable(tmp_path, changes, text):
+def test_a_record_of_other_fields_is_not_readable(tmp_path, changes, text):
     record = Record((row(**changes),), {}, "alpha", "correlation")
     path = tmp_path / "alpha/tiny/correlation.json"
     path.parent.mkdir(parents=True)
