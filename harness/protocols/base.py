@@ -99,7 +99,7 @@ class Measure:
 
 def word(name: str) -> str:
     """``name`` as a value in a subset, which spaces and "=" would tear apart."""
-    return "-".join(name.replace("=", " ").split())
+    return "-".join("".join(c if c.isprintable() and c != "=" else " " for c in name).split())
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class _Study:
         interval: Interval | None = None,
     ) -> Measure:
         found, scores, interval = self.found, scores or {}, interval or Interval(None, None, "")
-        n_scored = len(scores) if value is not None else len(found.samples)
+        n_scored = len(scores) or len(found.samples)
         untested = len(found.samples) - n_scored
         never = f"{untested} in no test part" if untested else None
         where = "all other images" if rest else f"fixed {100 * TEST_PART:g}% test part"

@@ -50,7 +50,7 @@ def fine_tune(splits: str = "70/10/20", n_splits: int = 10) -> Protocol:
 
     return Protocol(
         name="fine-tune",
-        version="2",
+        version="3",
         summary="the model itself fitted on the training part of content-disjoint splits",
         headline="srcc",
         needs=needs,

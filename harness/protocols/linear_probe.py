@@ -49,7 +49,7 @@ def linear_probe(splits: str = "70/10/20", n_splits: int = 10) -> Protocol:
 
     return Protocol(
         name="linear-probe",
-        version="2",
+        version="3",
         summary="ridge on frozen features, content-disjoint splits, leave-one-content-out below 20",
         headline="srcc",
         needs=plan.needs,
@@ -89,7 +89,8 @@ def probe(dataset: Dataset, output: Output, plan: SplitPlan, seed: int) -> list[
     tested_part = usable(samples, known)
     rows = all_and_types(samples, known, rows_of)
     alpha = float(np.median([head.alpha for head in fitted]))
-    rows.append(replace(_row(tested_part, "alpha", alpha, label, remark), scores=scores))
+    row, first = _row(tested_part, "alpha", alpha, label, remark), rows[0]
+    rows.append(replace(row, scores=scores, n_scored=first.n_scored, marks=first.marks))
     return [replace(row, marks=(*row.marks, *marks)) for row in rows]
 
 

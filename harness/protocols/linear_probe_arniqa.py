@@ -96,7 +96,7 @@ def linear_probe_arniqa(splits: str = "70/10/20", keep_padding: bool = True) -> 
 
     return Protocol(
         name="linear-probe-arniqa",
-        version="1",
+        version="2",
         summary="ridge as ARNIQA's authors evaluate: no scaling, one alpha for all splits",
         headline="srcc",
         needs=plan.needs,
@@ -138,7 +138,7 @@ def _rows(
     known = Output(output.ids, np.zeros(len(output.ids)), output.failures)
     rows = rows_of(usable(inputs.dataset.samples, known), names=_METRICS)
     alpha = replace(empty, metric="alpha", value=done.alpha, n_scored=rows[0].n_scored)
-    rows.append(replace(alpha, reason=rows[0].reason))
+    rows.append(replace(alpha, reason=rows[0].reason, marks=rows[0].marks))
     for kind, samples in by_type(inputs.dataset.samples).items():
         rows += rows_of(usable(samples, known), names=("srcc",), subset=f"type={word(kind)}")
     return rows

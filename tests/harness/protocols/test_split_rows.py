@@ -37,7 +37,7 @@ def scores_of_splits(dataset: Dataset, n_splits: int) -> list[dict[str, float]]:
 
 
 def test_a_draw_weighs_the_samples_of_every_test_part(rated: Rated) -> None:
-    dataset = rated(25)
+    dataset = rated(50)
     found, tested = everything(dataset), scores_of_splits(dataset, 3)
     (row,) = split_rows(
         found, tested, 3, split="three", scores=mean_scores(tested), names=("srcc",), subset="some"
@@ -46,9 +46,10 @@ def test_a_draw_weighs_the_samples_of_every_test_part(rated: Rated) -> None:
     whole = [stats.spearmanr(list(t.values()), [label[i] for i in t])[0] for t in tested]
     assert row.value == pytest.approx(np.median(whole))
     content = {s.id: s.content for s in dataset.samples}
-    names = sorted(set(content.values()))
+    names = sorted({content[name] for part in tested for name in part})
+    assert len(names) < 50  # the others are in no test part
     medians = []
-    for counts in draw_counts(25, 3):
+    for counts in draw_counts(len(names), 3):
         times = dict(zip(names, counts.tolist(), strict=True))
         each = []
         for scores in tested:
@@ -60,8 +61,27 @@ def test_a_draw_weighs_the_samples_of_every_test_part(rated: Rated) -> None:
     shifted = np.clip(medians + (row.value - np.median(medians)), -1, 1)
     assert (row.ci_low, row.ci_high) == pytest.approx(np.quantile(shifted, [0.025, 0.975]))
     assert row.ci_method == (
-        "percentile bootstrap over 25 contents, B=1000, seed 3, centered, heads held fixed"
+        f"percentile bootstrap over {len(names)} contents, B=1000, seed 3, centered, heads held "
+        "fixed"
     )
+
+
+def test_contents_that_no_test_part_has_count_for_nothing(rated: Rated) -> None:
+    dataset = rated(40)
+    content = {s.id: s.content for s in dataset.samples}
+    tested = scores_of_splits(dataset, 2)
+    seen = {content[name] for part in tested for name in part}
+    assert 2 < len(seen) < 20
+    alone = replace(dataset, samples=tuple(s for s in dataset.samples if s.content in seen))
+    rows = [
+        split_rows(everything(d), tested, 3, split="two", scores=mean_scores(tested))
+        for d in (dataset, alone)
+    ]
+    for row, same in zip(*rows, strict=True):
+        assert row.marks == (f"few contents ({len(seen)})",)
+        assert (row.value, row.ci_low, row.ci_high) == (same.value, same.ci_low, same.ci_high)
+        assert row.ci_method == same.ci_method
+    assert f"jackknife t interval over {len(seen)} contents" in str(rows[0][-1].ci_method)
 
 
 def test_the_mean_over_splits_is_what_is_stored(rated: Rated) -> None:
