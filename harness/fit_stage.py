@@ -64,7 +64,7 @@ def run_lacking(fits: Sequence[Fitting], settings: Settings) -> tuple[int, int]:
                 bar.update(n)
                 if time.monotonic() - told >= _EVERY:
                     told = time.monotonic()
-                    bar.set_postfix_str(_epochs(todo))
+                    bar.set_postfix_str(_epochs(fits))
 
             if settings.device == "cpu":
                 processes.execute(run_fits, todo, tick, settings.workers, at_once=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from inspect import signature
 from typing import Any
 
 from .model import Family
@@ -34,6 +36,21 @@ def _lines(entry: Entry, thing: Any) -> Iterator[str]:
     summary = getattr(thing, "summary", None) or (thing.__doc__ or "").strip().split("\n")[0]
     name = f"{entry.name}:NAME" if isinstance(thing, Family) else entry.name
     yield f"{name:<28} {summary}  [{entry.origin}]"
+    if options := _options(entry):
+        yield f"  options: {options}"
     if isinstance(thing, Family):
         for listed in thing.listed:
             yield f"  {entry.name}:{listed}"
+
+
+def _options(entry: Entry) -> str:
+    """What a protocol can be told, with what it takes where it is not: as options are typed."""
+    made = entry.load()
+    if not entry.point.group.endswith("protocols") or not callable(made):
+        return ""
+    parameters = signature(made).parameters.values()
+    return ", ".join(f"{entry.name}.{p.name}={_typed(p.default)}" for p in parameters)
+
+
+def _typed(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

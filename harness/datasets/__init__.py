@@ -24,7 +24,7 @@ def load_dataset(name: str, /, root: str | Path | None = None, **options: Any) -
     UnknownName, or ValueError / FileNotFoundError with one line that says what to do.
     """
     from ..errors import call_failed, message
-    from ..registry import UnknownName, find
+    from ..registry import UnknownName, find, option_names
     from .folder import load_table
 
     if root is not None:
@@ -50,7 +50,8 @@ def load_dataset(name: str, /, root: str | Path | None = None, **options: Any) -
     try:
         dataset = load(**options)
     except TypeError as error:
-        raise ValueError(call_failed(f"dataset {name!r}", error, options)) from error
+        takes = option_names(load)
+        raise ValueError(call_failed(f"dataset {name!r}", error, options, takes)) from error
     except OSError as error:
         if error.filename is None:  # its words say what to do
             raise
