@@ -29,9 +29,8 @@ _HEADER = """\
 
 Made by `iqa-eval leaderboard` from the records in `records/`: nothing here is written by hand, and
 the same records give the same bytes. The [site](site/index.html) has all of it to sort and filter,
-with a page for each model and each dataset; [README](README.md) says what lies here. Links to
-models lead to pages of the site: GitHub shows their source, so open them in a browser, from a copy
-of this folder.
+with a page for each model and each dataset. Links to models lead to pages of the site: GitHub shows
+their source, so open them in a browser, from a copy of this folder.
 
 To add your own model:
 
@@ -85,8 +84,8 @@ def _lede(board: Board) -> str:
     pseudo = sorted({g.key.dataset for g in board.groups if g.key.label_kind == "pseudo"})
     if pseudo:
         text += (
-            f" The labels of {', '.join(map(escape, pseudo))} are pseudo-labels: metrics made "
-            "them, not people."
+            f" The labels of {', '.join(map(escape, pseudo))} are pseudo-labels: computed, "
+            "not given by people."
         )
     lacking = [subject for subject in board.subjects if subject.slug not in measured]
     if lacking:

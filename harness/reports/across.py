@@ -24,7 +24,10 @@ from .layout import Cell, Raw
 from .parts import FEW
 
 CIRCULAR = "the model, or close kin of it, helped to make the labels"
-TAUGHT = "the number rests on labels that metrics made, not people, as those a head was fitted on"
+TAUGHT = (
+    "the number rests on labels that were computed, not given by people, as those a head was "
+    "fitted on"
+)
 NOT_CONVERGED = "not converged"  # what the reason of such a fit says
 
 

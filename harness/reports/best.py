@@ -61,8 +61,8 @@ def with_best(
     """``lines`` with the places of their cells; ``ends`` has one for each column.
 
     Each line competes with those of equal ``rivals``, with none where that is None; without
-    ``rivals``, with all. Numbers that read the same share a place. Where no two differ, none is
-    the best. Lines that stand apart are not to be among them.
+    ``rivals``, with all. Numbers that read the same share a place; cells that are not ranked have
+    none. Where no two differ, none is the best. Lines that stand apart are not to be among them.
     """
     found = [list(line) for line in lines]
     keys = [True] * len(lines) if rivals is None else rivals
@@ -80,18 +80,29 @@ def legend(table: Table) -> str:
     """What the emphasis means where a form has any, or ""."""
     if not any(cell.place for line in table.lines for cell in line):
         return ""
-    apart = "; the lines set apart below take no part" if table.apart else ""
-    return f"Bold: the best of a column; underlined: the second best{apart}."
+    circular = not all(cell.ranked for line in table.lines for cell in line)
+    left_out = (
+        *(["circular numbers"] if circular else []),
+        *(["the lines set apart below"] if table.apart else []),
+    )
+    told = f"; {' and '.join(left_out)} take no part" if left_out else ""
+    return f"Bold: the best of a column; underlined: the second best{told}."
 
 
 def _placed(cells: Sequence[Cell], end: Better) -> list[Cell]:
-    valued = [(cell.raw[0], _shown(cell)) for cell in cells if isinstance(cell.raw[0], int | float)]
+    valued = [
+        (cell.raw[0], _shown(cell))
+        for cell in cells
+        if cell.ranked and isinstance(cell.raw[0], int | float)
+    ]
     order = list(dict.fromkeys(text for _, text in sorted(valued, key=lambda v: -end * v[0])))
     if len(order) < 2:
         return list(cells)
     places: dict[str, Literal[1, 2]] = {order[0]: 1, order[1]: 2}
     return [
-        replace(cell, place=places.get(_shown(cell), 0)) if cell.raw[0] is not None else cell
+        replace(cell, place=places.get(_shown(cell), 0))
+        if cell.ranked and cell.raw[0] is not None
+        else cell
         for cell in cells
     ]
 

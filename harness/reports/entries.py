@@ -12,7 +12,7 @@ from .labels import Variant, labels
 
 UNRANKED_MARKS = ("circular", "control")
 CONTAMINATED = ("content", "images", "labels")  # what may have been met, the least first
-PSEUDO = "pseudo-labels"  # the mark of numbers that rest on labels which metrics made
+PSEUDO = "pseudo-labels"  # the mark of numbers that rest on labels which were computed
 HEAD = f"head: {PSEUDO}"  # what it is called where the labels of the dataset are no such labels
 TO_GET_IT = "; to get it: "  # how an unavailable model's reason and command are joined
 

@@ -115,14 +115,15 @@ def _heat_map(group: Group, matrix: Matrix) -> Picture:
     axes.set_yticklabels(matrix.types, rotation=0)
     for tick, apart in zip(axes.get_xticklabels(), matrix.apart, strict=True):
         tick.set_color(MUTED if apart else INK)
+    resting = f" {matrix.resting}" if matrix.resting else ""
     left_out = f" Left out: {', '.join(matrix.left_out)}." if matrix.left_out else ""
     return finish(
         f"{group.name}.types",
         figure,
         matrix.title,
         group.title,
-        f"{matrix.reading}. Full shade is {matrix.shading}; values below 0 have none.{left_out}"
-        f"{pseudo_note(shown)}",
+        f"{matrix.reading}.{resting} Full shade is {matrix.shading}; values below 0 have "
+        f"none.{left_out}{pseudo_note(shown)}",
         f"Heat map of {len(matrix.types)} types by {len(matrix.models)} models; the folded table "
         "has the numbers.",
     )

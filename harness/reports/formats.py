@@ -25,10 +25,15 @@ def markdown(table: Table, level: int = 2, pages: Mapping[str, str] | None = Non
     columns = table.columns
     heads = [f"{c.span} {c.title}".strip() for c in columns]
     rules = ["---:" if c.kind == "number" else ":---" for c in columns]
-    rows = [
-        [_cell(cell, column, pages or {}) for cell, column in zip(line, columns, strict=True)]
-        for line in (*table.lines, *table.apart)
-    ]
+    first, apart = (
+        [
+            [_cell(cell, column, pages or {}) for cell, column in zip(line, columns, strict=True)]
+            for line in lines
+        ]
+        for lines in (table.lines, table.apart)
+    )
+    note = [["Not ranked:", *[""] * (len(columns) - 1)]] if apart else []
+    rows = [*first, *note, *apart]
     parts = [f"{'#' * level} {escape(table.title)}"]
     if table.marks:
         parts.append(f"All lines: {escape(', '.join(table.marks))}.")

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..canonical import canonical_json, digest, slug
+from ..protocols.base import word
 from ..records import Row
 from .entries import Entry, entries_of, marks_of, variant_of
+from .labels import called
 
 RANKED_BY = "srcc"
 
@@ -50,6 +52,8 @@ class Group:
     name: str  # safe in a path, unique among the groups of a report
     entries: tuple[Entry, ...]
     absent: tuple[Entry, ...]
+    # What subsets call a protocol with options → the two in words.
+    settings: tuple[tuple[str, str], ...] = ()
 
     @property
     def title(self) -> str:
@@ -122,16 +126,28 @@ def group(rows: Iterable[Row]) -> tuple[Group, ...]:
         studies[row.dataset, row.protocol].append(shown)
     found = [(part, study) for _, study in sorted(studies.items()) for part in _groups(study)]
     taken = Counter(_name(key) for (key, _, _), _ in found)
+    settings = _settings(key for (key, _, _), _ in found)
     groups = [
         Group(
             key,
             _name(key) if taken[_name(key)] == 1 else f"{_name(key)}-{digest(key)[:8]}",
             entries_of(measured, study),
             entries_of(absent, study),
+            settings,
         )
         for (key, measured, absent), study in found
     ]
     return tuple(sorted(groups, key=lambda one: not one.entries))
+
+
+def _settings(keys: Iterable[Key]) -> tuple[tuple[str, str], ...]:
+    given = {(key.protocol, key.protocol_options): json.loads(key.protocol_options) for key in keys}
+    told = {
+        word(slug(name, options)): called(name, options)
+        for (name, _), options in given.items()
+        if options
+    }
+    return tuple(sorted(told.items()))
 
 
 def _groups(study: Sequence[Row]) -> list[tuple[Key, list[Row], list[Row]]]:

@@ -53,6 +53,7 @@ def latex(table: Table) -> str:
     aligned = "".join("r" if column.kind == "number" else "l" for column in columns)
     marks = f" All lines: {', '.join(table.marks)}." if table.marks else ""
     parts = [
+        r"% It needs \usepackage{booktabs} in the preamble.",
         r"\begin{table}",
         r"\centering",
         f"\\caption{{{escape(f'{table.title}.{marks}')}}}",

@@ -29,6 +29,7 @@ class Cell:
     detail: str = ""  # an interval, set smaller where that is possible
     notes: tuple[Note, ...] = ()
     place: Literal[0, 1, 2] = 0  # 1: the best of its column, 2: the second best
+    ranked: bool = True  # False: a circular number, or a mean that holds one
 
 
 @dataclass(frozen=True)

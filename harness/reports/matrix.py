@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ..records import Row
 from .groups import RANKED_BY, Group, parse_subset
+from .layout import number
 
 PREFERRED_AREA = "1/16"
+_TESTED = re.compile(r"splits? \((?:\d+/)+(\d+)\)")  # the share of a test part, in percent
 LEAST = 0.1  # SDs; a model whose largest response is below this has noticed next to nothing
 
 
@@ -27,6 +32,7 @@ class Matrix:
     scales: tuple[float, ...]
     apart: tuple[bool, ...]  # for each model: circular or a control
     left_out: tuple[str, ...]  # models that have no such values
+    resting: str  # on how many pictures a value rests, and how sure it is; "" where unknown
 
 
 def type_matrix(group: Group) -> Matrix | None:
@@ -89,7 +95,36 @@ def _matrix(
         tuple(scales),
         tuple(entry.set_apart for entry in shown),
         tuple(entry.label for entry in columns if entry not in shown),
+        _resting(
+            row
+            for entry in shown
+            for subset in subsets.values()
+            if metric == RANKED_BY and (row := entry.get(metric, subset)) is not None
+        ),
     )
+
+
+def _resting(found: Iterable[Row]) -> str:
+    """How many pictures a correlation is of, and how wide its interval: few are next to nothing."""
+    rows = [row for row in found if row.value is not None]
+    if not rows:
+        return ""
+    told = f"A type has {_span([str(n) for n in sorted({row.n_scored for row in rows})])} pictures"
+    if shares := {share[1] for row in rows if (share := _TESTED.search(row.split))}:
+        told += f", of which a split tests about {' or '.join(sorted(shares))} %"
+    ends = [
+        (row.ci_low, row.ci_high)
+        for row in rows
+        if row.ci_low is not None and row.ci_high is not None
+    ]
+    if ends:
+        widths = sorted(number(high - low) for low, high in ends)
+        told += f"; the intervals, which the records have, are {_span(widths)} wide"
+    return f"{told}."
+
+
+def _span(ordered: Sequence[str]) -> str:
+    return ordered[0] if ordered[0] == ordered[-1] else f"{ordered[0]} to {ordered[-1]}"
 
 
 def _largest(values: list[float | None]) -> float:

@@ -38,6 +38,11 @@ class Field:
         return f"of={self.of}"
 
     @property
+    def compared(self) -> str:
+        """The protocol under which they were compared, with its options where these are known."""
+        return dict(self.group.settings).get(self.of, self.of)
+
+    @property
     def resolution(self) -> str:
         """Which SRCC differences the dataset can tell apart, in words; "" where that is unknown."""
         value = self.entries[0].value(RESOLVABLE, self.subset)
@@ -146,7 +151,7 @@ def name(field: Field) -> str:
 
 def title(field: Field) -> str:
     """Dataset, labels, and what was compared."""
-    return f"{field.group.title} of {field.of}"
+    return f"{field.group.title} of {field.compared}"
 
 
 def _pixels(group: Group) -> tuple[str, ...]:

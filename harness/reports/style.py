@@ -25,7 +25,7 @@ _DARK = {
     PAPER: "#161b22",
     COLORS[0]: "#4aa5e0",
 }
-BY_METRICS = "pseudo-labels, made by metrics and not by people"
+BY_METRICS = "pseudo-labels, computed and not given by people"
 MARKERS = "osD^vP*Xhp"
 DASHES: tuple[tuple[int, tuple[float, ...]], ...] = (
     (0, ()),

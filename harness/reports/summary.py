@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..records import Row
 from .across import (
     Across,
     cautions,
@@ -12,7 +13,7 @@ from .across import (
     with_cautions,
 )
 from .best import better, with_best
-from .entries import Entry
+from .entries import Entry, stays_in_line
 from .groups import RANKED_BY, Group
 from .layout import NONE, Cell, Column, Line, Table, number, row_cell, text_cell
 from .parts import FEW, METRICS, MODEL, seen_notes, unknown_notes
@@ -20,10 +21,13 @@ from .parts import FEW, METRICS, MODEL, seen_notes, unknown_notes
 _METRICS = (RANKED_BY, "plcc")
 _CSV_ONLY = ("plcc_logistic",)  # beside PLCC, unrounded
 _MEAN = Column("Mean SRCC", ("mean_srcc",))
+_CONTROL = "control"
 
 
 def summary_table(across: Across) -> Table:
-    """Models by falling mean SRCC, those that lack a dataset below; then those set apart."""
+    """Models by falling mean SRCC; those whose mean holds a circular number and then those that
+    lack a dataset below; last, set apart, controls and models that are circular on all they have.
+    """
     headings = by_heading(across)
     metrics = [m for m in _METRICS if any(m in group.metrics for group in across.groups)]
     columns = (
@@ -48,16 +52,16 @@ def summary_table(across: Across) -> Table:
             for metric in metrics
             for cell in [_cell(across.entry(entry, group), metric)]
         ]
-        mean = _mean(across, entry)
-        return (text_cell(entry.label), *cells, Cell(number(mean), (mean,)))
+        return (text_cell(entry.label), *cells, _mean(across, entry))
 
-    def key(entry: Entry) -> tuple[int, float, str]:
+    def key(entry: Entry) -> tuple[int, bool, float, str]:
         values = _values(across, entry)
-        return (-len(values), -sum(values) / max(1, len(values)), entry.label)
+        mean = sum(values) / max(1, len(values))
+        return (-len(values), _is_circular(across, entry), -mean, entry.label)
 
     order = sorted((e for e in across.entries if _values(across, e)), key=key)
-    lines = [line(e) for e in order if not e.set_apart]
-    apart = [line(e) for e in order if e.set_apart]
+    lines = [line(e) for e in order if _is_ranked(across, e)]
+    apart = [line(e) for e in order if not _is_ranked(across, e)]
     ends = [better(RANKED_BY) if column.kind == "number" else 0 for column in columns]
     return Table(
         across.name,
@@ -97,25 +101,56 @@ def _keys(name: str, metric: str) -> tuple[str, ...]:
 
 def _cell(entry: Entry | None, metric: str) -> Cell:
     row = entry.get(metric) if entry else None
+    ranked = entry is None or not entry.set_apart
     if metric != RANKED_BY:
         more = [entry.value(each) if entry else None for each in _CSV_ONLY]
-        return Cell(row_cell(row).text, (row.value if row else None, *more))
+        return Cell(row_cell(row).text, (row.value if row else None, *more), ranked=ranked)
     if row is None:
         return Cell(NONE, (None,) * 6)
     raw = (row.value, row.ci_low, row.ci_high, row.n_scored, row.n_expected, row.contamination)
-    return with_cautions(Cell(number(row.value), raw), cautions(row))
+    return with_cautions(Cell(number(row.value), raw, ranked=ranked), _words(row))
+
+
+def _words(row: Row) -> tuple[str, ...]:
+    """What stands beside an SRCC: cautions, and what sets its line apart."""
+    is_control = row.value is not None and _CONTROL in row.marks
+    return (*cautions(row), *([_CONTROL] if is_control else []))
+
+
+def _measured(across: Across, entry: Entry) -> list[Entry]:
+    """The entry's lines in the groups that have its SRCC."""
+    own = (across.entry(entry, group) for group in across.groups)
+    return [e for e in own if e and e.value(RANKED_BY) is not None]
 
 
 def _values(across: Across, entry: Entry) -> list[float]:
-    """The entry's SRCC in each group that has it."""
-    own = (across.entry(entry, group) for group in across.groups)
-    return [value for e in own if e and (value := e.value(RANKED_BY)) is not None]
+    own = (e.value(RANKED_BY) for e in _measured(across, entry))
+    return [value for value in own if value is not None]
 
 
-def _mean(across: Across, entry: Entry) -> float | None:
-    """The mean SRCC of an entry that lacks none: a mean over fewer datasets is another one."""
+def _is_circular(across: Across, entry: Entry) -> bool:
+    """Whether a mean of the entry would hold a number that is not ranked."""
+    return any(own.set_apart for own in _measured(across, entry))
+
+
+def _is_ranked(across: Across, entry: Entry) -> bool:
+    """Whether any of its numbers may be ranked among those of its dataset."""
+    return not all(own.set_apart for own in _measured(across, entry))
+
+
+def _mean(across: Across, entry: Entry) -> Cell:
+    """The mean SRCC of an entry that lacks none: a mean over fewer datasets is another one.
+
+    What is true of one of its numbers because of the labels is true of it.
+    """
     values = _values(across, entry)
-    return sum(values) / len(values) if len(values) == len(across.groups) else None
+    if len(values) < len(across.groups):
+        return Cell(NONE, (None,))
+    mean = sum(values) / len(values)
+    rows = [row for own in _measured(across, entry) if (row := own.get(RANKED_BY))]
+    words = dict.fromkeys(word for row in rows for word in _words(row) if stays_in_line(word))
+    shown = Cell(number(mean), (mean,), ranked=not _is_circular(across, entry))
+    return with_cautions(shown, tuple(words))
 
 
 def _notes(across: Across, headings: dict[str, Group], lines: tuple[Line, ...]) -> Iterator[str]:
@@ -132,6 +167,8 @@ def _notes(across: Across, headings: dict[str, Group], lines: tuple[Line, ...]) 
         if group.key.label_kind != "mos" and group.labels:
             yield f"{name}: {group.labels}."
     yield from star_notes(rows.values())
+    if any(_CONTROL in row.marks for row in rows.values() if row.value is not None):
+        yield f"*{_CONTROL}: a yardstick that knows nothing about quality."
     if any(cell.text == NONE for line in lines for cell in line[:-1]):
         yield f"{NONE}: not measured; the reason stands with the dataset's own table."
     splits = {name: group.key.split for name, group in headings.items()}
@@ -151,3 +188,8 @@ def _notes(across: Across, headings: dict[str, Group], lines: tuple[Line, ...]) 
         "Intervals stand in the datasets' tables. The mean, by which lines are ordered, is of "
         "models that have a number on every dataset; others stand below them."
     )
+    if any(_is_ranked(across, e) and _is_circular(across, e) for e in across.entries):
+        yield (
+            "A model that is circular on some datasets is ranked on the others; a mean that holds "
+            "a circular number is not ranked."
+        )

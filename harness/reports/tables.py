@@ -141,6 +141,7 @@ def _by_type(group: Group, matrix: Matrix) -> Table:
         marks=common_marks(group),
         notes=(
             f"{matrix.reading}.",
+            *([matrix.resting] if matrix.resting else []),
             *([f"Without such a value: {left_out}."] if left_out else []),
             *seen_notes((e.label, "", row) for e in group.entries for row in e.rows),
         ),

@@ -16,7 +16,7 @@ from ..reports.ranks import RESOLVABLE, Field, fields
 from ..reports.style import Picture
 from ..reports.tables import tables
 from .facts import About, dataset_facts
-from .pages import render
+from .pages import progress, render
 from .unscored import Unscored, unscored
 
 
@@ -37,7 +37,7 @@ def dataset_pages(board: Board) -> dict[str, bytes]:
         groups[group.key.dataset].append(group)
     files = {"datasets.html": _list(board, groups)}
     lost = unscored(board)
-    for name, own in groups.items():
+    for name, own in progress(groups.items(), "datasets"):
         files |= _files(board, name, own, lost)
     return files
 

@@ -34,6 +34,11 @@ def model_facts(subject: Subject) -> Facts:
     return [("version", [card.version]), *facts.items()]
 
 
+def mode_of(subject: Subject) -> str:
+    """NR, FR or PAIR; "" of a model that no protocol could run, whose rows do not say it."""
+    return next((row.mode for row in subject.rows if row.mode), "")
+
+
 def dataset_facts(board: Board, groups: Iterable[Group], lost: Unscored) -> list[Facts]:
     """What is known of each version of a dataset that was measured on, by its hashes.
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from ..canonical import slug
 from ..collection.board import Board
 from ..reports.site.words import WORDS
+from .facts import mode_of
 from .leaderboard import compared, leaderboard
 from .pages import render
 from .standing import ALPHA
@@ -25,7 +26,7 @@ def index_page(board: Board) -> dict[str, bytes]:
         board=board,
         studies=content["studies"],
         datasets={row.dataset: f"datasets/{slug(row.dataset)}.html" for row in board.rows},
-        modes=sorted({subject.rows[0].mode for subject in board.subjects}),
+        modes=sorted({mode for subject in board.subjects if (mode := mode_of(subject))}),
         cost=content["cost"],
         alpha=ALPHA,
         words=WORDS,

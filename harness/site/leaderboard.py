@@ -15,6 +15,7 @@ from ..reports.entries import PSEUDO, Entry, seen_mark, sets_apart, stays_in_lin
 from ..reports.groups import RANKED_BY, Group
 from ..reports.layout import NO_REASON
 from ..reports.summary import by_heading
+from .facts import mode_of
 from .headlines import Headline, first_of, headlines
 from .standing import methods, pairs, standings, told
 from .unscored import Unscored, unscored
@@ -53,7 +54,7 @@ def leaderboard(board: Board) -> dict[str, Any]:
     lost = unscored(board)
     return {
         "models": [
-            [s.slug, s.label, s.rows[0].model, s.rows[0].mode, _cost(costs.of(s.rows[0]))]
+            [s.slug, s.label, s.rows[0].model, mode_of(s), _cost(costs.of(s.rows[0]))]
             for s in board.subjects
         ],
         "cost": costs.setting.told if costs.setting else "",

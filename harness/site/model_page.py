@@ -18,7 +18,7 @@ from .facts import model_facts
 from .gaps import failed, lacking
 from .learning_figure import learning_figure
 from .model_study import ModelStudy, model_studies
-from .pages import render
+from .pages import progress, render
 
 _PICTURES = (".png", ".webp")
 
@@ -27,7 +27,7 @@ def model_pages(board: Board) -> dict[str, bytes]:
     """``models.html``, and for each model its page, figures and pictures."""
     files = {"models.html": _list(board)}
     with style():
-        for subject in board.subjects:
+        for subject in progress(board.subjects, "models"):
             files |= _files(board, subject)
     return files
 

@@ -141,7 +141,7 @@ def _versus(group: Group, field: Field, entry: Entry, called: Callable[[str], st
     )
     return Table(
         f"{group.name}.{slug(field.of)}.versus",
-        f"{group.key.dataset} · {field.of}: {_place(field, entry)}",
+        f"{group.key.dataset} · {field.compared}: {_place(field, entry)}",
         (
             Column("Versus", ("versus",), "name"),
             Column("SRCC difference", with_interval_keys("srcc_difference")),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Environment
+from tqdm import tqdm
 
 from ..reports.site.templates import environment
+
+T = TypeVar("T")
 
 
 def render(template: str, **values: Any) -> bytes:
@@ -19,6 +23,12 @@ def render(template: str, **values: Any) -> bytes:
     probes. Raises UndefinedError for a value that the template lacks.
     """
     return _environment().get_template(template).render(**values).encode()
+
+
+def progress(items: Collection[T], of: str) -> Iterable[T]:
+    """``items``, with a bar in a terminal: figures take a while."""
+    bar: Iterable[T] = tqdm(items, f"pages of {of}", unit="page", leave=False, disable=None)
+    return bar
 
 
 @cache

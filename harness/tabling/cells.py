@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 
+from ..papers.in_print import differences, published_of
 from ..records import Row
 from ..reports.across import CIRCULAR as HELPED
 from ..reports.across import TAUGHT
 from ..reports.entries import CONTAMINATED, HEAD, PSEUDO, sets_apart, taught_by_pseudo
 from ..reports.layout import NONE, Cell, Note, Raw, row_cell, with_interval_keys
+from ..reports.published import amount, difference_cell
 from ..reports.ranks import interval_text
 from ..reports.thresholds import THRESHOLD, threshold_cell
 
@@ -59,6 +61,23 @@ def empty_cell(reason: str, n_keys: int) -> Cell:
     """A dash, and why there is no number; the last of the ``n_keys`` raw values says it too."""
     raw: tuple[Raw, ...] = (*[None] * (n_keys - 1), reason)
     return Cell(NONE, raw, notes=(Note(f"{reason.rstrip('.')}."),))
+
+
+def beside(row: Row, measured: Cell) -> Iterator[Cell]:
+    """Published, measured and difference; of several published values, the likest."""
+    found = published_of(row)
+    if not found or row.value is None:
+        yield empty_cell("no published value is known", 2)
+        yield measured
+        yield empty_cell("no published value is known", 2)
+        return
+    first = found[0]
+    source = "; ".join(filter(None, (first.source, first.remark, first.url)))
+    notes = tuple(Note(f"{text}.") for text in (f"Published: {source}", *differences(row, first)))
+    yield Cell(amount(row.metric, first.value), (first.value, source), notes=notes)
+    yield measured
+    gap = difference_cell(row.metric, row.value, first.value)
+    yield replace(gap, raw=(*gap.raw, ""))
 
 
 def rank_cell(low: Row, high: Row | None, top: Row | None) -> Cell:

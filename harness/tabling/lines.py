@@ -16,11 +16,19 @@ from .spec import Line, Spec
 
 @dataclass(frozen=True)
 class Named:
-    """One line: a model as it was run, or, without a ``variant``, one that no record names."""
+    """One line: a model as it was run, or, without a ``variant``, one that no record names.
+
+    ``pattern`` is the one that it was found by, or "".
+    """
 
     label: str
     variant: Variant | None
-    by_pattern: bool
+    pattern: str
+
+    @property
+    def by_pattern(self) -> bool:
+        """Whether nobody asked for it by name."""
+        return bool(self.pattern)
 
 
 def lines_of(spec: Spec, rows: Iterable[Row]) -> list[Named]:
@@ -48,11 +56,21 @@ def lines_of(spec: Spec, rows: Iterable[Row]) -> list[Named]:
         return labeled[renamed[variant]]
 
     told = sorted(((i, label(i, line, v), line, v) for i, line, v in found), key=lambda t: t[:2])
-    named = [Named(name, variant, line.is_pattern) for _, name, line, variant in told]
+    named = [
+        Named(name, variant, line.model if line.is_pattern else "")
+        for _, name, line, variant in told
+    ]
     for name, times in Counter(one.label for one in named).items():
         if times > 1:
             raise ValueError(f"{spec.name}: two lines are called {name!r}: give one a name")
     return named
+
+
+def unfound(spec: Spec, rows: Iterable[Row]) -> list[str]:
+    """The patterns of ``spec`` that no model in ``rows`` fits."""
+    variants = {variant_of(row) for row in rows}
+    lines = (line for line in spec.rows if line.is_pattern)
+    return [line.model for line in lines if not any(_fits(line, v) for v in variants)]
 
 
 def _fits(line: Line, variant: Variant) -> bool:

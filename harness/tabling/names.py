@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from fnmatch import fnmatchcase
 
 from ..model import Family
 from ..records import Row
-from ..registry import Group, entries, unknown
+from ..registry import BrokenPlugin, Entry, Group, entries, listed_models, unknown
 from ..reports.parts import METRICS
-from .spec import RANKS, Spec
+from .spec import COMPARISON, RANKS, Spec
 
 
 def check_names(spec: Spec, rows: Sequence[Row]) -> None:
@@ -20,7 +22,9 @@ def check_names(spec: Spec, rows: Sequence[Row]) -> None:
     """
     measured = {row.model for row in rows}
     for i, line in enumerate(spec.rows):
-        if not line.is_pattern and line.model not in measured:
+        if line.is_pattern:
+            _check_pattern(f"{spec.name}: rows.{i}", line.model, measured)
+        elif line.model not in measured:
             _check_model(f"{spec.name}: rows.{i}", line.model, measured)
     datasets = _known("datasets", (row.dataset for row in rows))
     protocols = _known("protocols", (row.protocol for row in rows))
@@ -35,6 +39,11 @@ def check_names(spec: Spec, rows: Sequence[Row]) -> None:
         where = f"{spec.name}: columns.{i}"
         _check(where, "dataset", column.dataset, datasets)
         _check(where, "protocol", column.protocol.name, protocols)
+        if column.metric == RANKS and column.protocol.name == COMPARISON:
+            raise ValueError(
+                f"{where}: {RANKS} go with the protocol whose numbers were compared: write "
+                f"{{dataset: {column.dataset}, protocol: correlation, metric: {RANKS}}}"
+            )
         known = metrics.get(column.protocol.name)  # without a record, nobody has said them
         for metric in [column.metric] if column.metric else spec.metrics:
             if known is not None and metric not in METRICS:
@@ -52,6 +61,23 @@ def _known(group: Group, recorded: Iterable[str]) -> set[str]:
 def _check(where: str, kind: str, name: str, known: Collection[str]) -> None:
     if name not in known:
         raise ValueError(f"{where}: {unknown(kind, name, known)}")
+
+
+def _check_pattern(where: str, pattern: str, measured: Collection[str]) -> None:
+    """ValueError for a pattern that fits no model at all, measured or not."""
+    if any(fnmatchcase(name, pattern) for name in measured):
+        return
+    known = {*listed_models(), *measured}
+    families = {f"{name.partition(':')[0]}:*" for name in known if ":" in name}
+    families |= {f"{name}:*" for name, each in entries("models").items() if _is_family(each)}
+    if not any(fnmatchcase(name, pattern) for name in known) and pattern not in families:
+        raise ValueError(f"{where}: {unknown('model', pattern, known | families)}")
+
+
+def _is_family(entry: Entry) -> bool:
+    with suppress(BrokenPlugin):
+        return isinstance(entry.load(), Family)
+    return False
 
 
 def _check_model(where: str, name: str, measured: Collection[str]) -> None:

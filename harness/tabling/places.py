@@ -17,9 +17,8 @@ from ..reports.labels import Variant, called
 from ..reports.ranks import fields
 from ..reports.thresholds import THRESHOLD, threshold_of
 from ..reports.titles import metric_title
-from .spec import RANKS, Heading, Spec
+from .spec import COMPARISON, RANKS, Heading, Spec, written
 
-_SIGNIFICANCE = "significance"
 _HINTS = {"split": "say which with split:"}
 
 
@@ -52,7 +51,7 @@ class Place:
 
     @property
     def is_pseudo(self) -> bool:
-        """Whether its numbers rest on labels that other metrics made."""
+        """Whether its numbers rest on labels that were computed."""
         return self.group is not None and self.group.key.label_kind == "pseudo"
 
     @cached_property
@@ -99,7 +98,23 @@ class Place:
             return next((row.reason for row in rows if row.reason), "no reason given")
         if rows:
             return f"no {metric_title(self.metric, self.protocol)} on {self.subset}"
-        return f"no record on {self.dataset} under {self.setting}"
+        return f"no record on {self.dataset} under {self.setting}{self._elsewhere(variant)}"
+
+    def _elsewhere(self, variant: Variant | None) -> str:
+        """With which other options of the protocol there are numbers of a model."""
+        found = sorted(
+            {
+                row.protocol_options
+                for group in self.studies
+                for entry in group.entries
+                for row in entry.rows
+                if variant_of(row) == variant and row.value is not None
+            }
+        )
+        if not found:
+            return ""
+        each = (written(self.protocol, json.loads(options)) for options in found)
+        return f", but there is one with other options: write protocol: {' or '.join(each)}"
 
 
 def is_known(row: Row | None) -> bool:
@@ -138,7 +153,7 @@ def _place(heading: Heading, metric: str, groups: tuple[Group, ...], several: bo
     span = heading.span if heading.span is not None else ", ".join(_span(heading, several))
     if metric == RANKS:
         title = heading.heading or "Rank interval"
-        protocol, given, metric = _SIGNIFICANCE, "{}", "rank_low"
+        protocol, given, metric = COMPARISON, "{}", "rank_low"
         subset = f"of={word(slug(name, options) if options else name)}"
     studies = tuple(
         group
@@ -149,7 +164,7 @@ def _place(heading: Heading, metric: str, groups: tuple[Group, ...], several: bo
         group
         for group in studies
         if group.key.protocol_options == given
-        and (heading.split in (None, group.key.split) or protocol == _SIGNIFICANCE)
+        and (heading.split in (None, group.key.split) or protocol == COMPARISON)
         and any(is_known(entry.get(metric, subset)) for entry in group.entries)
     ]
     if len(own) > 1:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from ..canonical import canonical_json
 from ..papers import Paper, read_paper
 from ..papers.schema import Reference
 from ..registry import unknown
 from ..yaml_text import read_yaml
 
+COMPARISON = "significance"  # the protocol that ranks stand under in records
 RANKS = "ranks"  # a metric of tables alone: the rank interval, and whether it may be the best
 _FILES = (".yaml", ".yml")
 _PUBLISHED = {"methods", "parts"}  # keys that only a published table has
@@ -91,6 +94,14 @@ def read_layout(name: str) -> Spec | Paper:
         return Spec.model_validate({"name": path.stem, **content})
     except ValidationError as error:
         raise ValueError(f"{path}: {_problem(error)}") from error
+
+
+def written(name: str, options: Mapping[str, Any]) -> str:
+    """A protocol with its options, as a file names it."""
+    if not options:
+        return name
+    told = (f"{option}: {canonical_json(value)}" for option, value in options.items())
+    return f"{{{', '.join((f'name: {name}', *told))}}}"
 
 
 def _problem(error: ValidationError) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..canonical import slug
-from ..papers.in_print import differences, published_of
 from ..records import Row
 from ..registry import unknown
 from ..reports.best import Better, better, with_best
@@ -15,14 +14,14 @@ from ..reports.entries import HEAD, Entry, sets_apart
 from ..reports.groups import group
 from ..reports.layout import Cell, Column, Line, Note, Table, text_cell
 from ..reports.parts import FEW, MODEL, unknown_notes
-from ..reports.published import amount, difference_cell
-from .cells import apart_note, empty_cell, rank_cell, rank_keys, value_cell, value_keys
-from .lines import Named, lines_of
+from .cells import apart_note, beside, empty_cell, rank_cell, rank_keys, value_cell, value_keys
+from .lines import Named, lines_of, unfound
 from .names import check_names
 from .places import Place, is_known, places
 from .spec import Spec
 
 _PUBLISHED = ("published", "measured", "difference")
+_SHOWN = 3  # models of a pattern without a line
 
 
 def spec_table(spec: Spec, rows: Sequence[Row]) -> Table:
@@ -74,11 +73,11 @@ class _Layout:
 
     def _cells(self, place: Place, named: Named) -> Iterator[Cell]:
         row = place.row(named.variant) if named.variant else None
+        entry = place.entry(named.variant) if named.variant else None
         if row is None or not is_known(row):
             reason = place.reason(named.variant)
             yield from (empty_cell(reason, len(c.keys)) for c in self._columns(place))
         elif row.metric == "rank_low":
-            entry = place.entry(named.variant) if named.variant else None
             assert entry is not None
             of = place.subset
             if place.untested:
@@ -87,25 +86,8 @@ class _Layout:
             yield rank_cell(row, entry.get("rank_high", of), entry.get("top_group", of))
         else:
             measured = value_cell(row, interval=self.spec.show != "value", shared=self._shared)
-            yield from self._beside(row, measured) if self._is_beside(place) else (measured,)
-
-    def _beside(self, row: Row, measured: Cell) -> Iterator[Cell]:
-        """Published, measured and difference; of several published values, the likest."""
-        found = published_of(row)
-        if not found or row.value is None:
-            yield empty_cell("no published value is known", 2)
-            yield measured
-            yield empty_cell("no published value is known", 2)
-            return
-        first = found[0]
-        source = "; ".join(filter(None, (first.source, first.remark, first.url)))
-        notes = tuple(
-            Note(f"{text}.") for text in (f"Published: {source}", *differences(row, first))
-        )
-        yield Cell(amount(row.metric, first.value), (first.value, source), notes=notes)
-        yield measured
-        gap = difference_cell(row.metric, row.value, first.value)
-        yield replace(gap, raw=(*gap.raw, ""))
+            measured = replace(measured, ranked=entry is None or not entry.set_apart)
+            yield from beside(row, measured) if self._is_beside(place) else (measured,)
 
     def _columns(self, place: Place) -> tuple[Column, ...]:
         key = place.heading
@@ -138,15 +120,17 @@ class _Layout:
             return named
         headings = {place.heading: place for place in self.places}
         if self.spec.order not in headings:
-            why = unknown("column", self.spec.order, headings)
+            why = unknown("column", self.spec.order, map(repr, headings))  # they may have commas
             raise ValueError(f"{self.spec.name}: order: {why}")
         place = headings[self.spec.order]
         rises = better(place.metric) < 0 or place.metric == "rank_low"
 
-        def key(one: Named) -> tuple[bool, float]:
+        def key(one: Named) -> tuple[bool, bool, float]:
             row = place.row(one.variant) if one.variant else None
+            entry = place.entry(one.variant) if one.variant else None
             value = row.value if row else None
-            return value is None, 0 if value is None else value if rises else -value
+            unranked = entry is not None and entry.set_apart
+            return value is None, unranked, 0 if value is None else value if rises else -value
 
         return sorted(named, key=key)
 
@@ -156,14 +140,22 @@ class _Layout:
         return [row for row in found if row is not None and is_known(row)]
 
     def _set_apart(self, named: Named) -> bool:
-        return any(sets_apart(mark) for mark in self._marks(named))
+        """Whether none of its numbers may be ranked among those of their columns."""
+        entries = self._entries(named)
+        return bool(entries) and all(entry.set_apart for entry in entries)
 
-    def _marks(self, named: Named) -> dict[str, None]:
-        entries = (place.entry(named.variant) for place in self.places if named.variant)
-        return dict.fromkeys(mark for entry in entries if entry for mark in entry.marks)
+    def _entries(self, named: Named) -> list[Entry]:
+        found = (
+            place.entry(named.variant)
+            for place in self.places
+            if named.variant and is_known(place.row(named.variant))
+        )
+        return [entry for entry in found if entry is not None]
 
     def _why_apart(self, named: Named) -> Iterator[Note]:
-        yield from map(apart_note, filter(sets_apart, self._marks(named)))
+        if self._set_apart(named):
+            marks = dict.fromkeys(m for entry in self._entries(named) for m in entry.marks)
+            yield from map(apart_note, filter(sets_apart, marks))
 
     @cached_property
     def _shared(self) -> tuple[str, ...]:
@@ -182,8 +174,23 @@ class _Layout:
                 if rows:
                     yield Entry(one.label, tuple(dict.fromkeys(rows)))
 
+    def _without_lines(self) -> Iterator[str]:
+        """Patterns that give no line, and why."""
+        for pattern in unfound(self.spec, self.rows):
+            yield f"{pattern!r}: no record of such a model."
+        of: dict[str, list[Named]] = {}
+        for one in self.named:
+            of.setdefault(one.pattern, []).append(one)
+        for pattern, found in of.items():
+            if pattern and not any(map(self._rows, found)) and not any(self._absent(found)):
+                why = dict.fromkeys(p.reason(one.variant) for one in found for p in self.places)
+                names = [one.label for one in found[:_SHOWN]]
+                names += [f"{len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+                yield f"{pattern!r} ({', '.join(names)}): {'; '.join(why)}."
+
     def _notes(self, shown: Iterable[Named]) -> Iterator[str]:
         yield from self.spec.notes
+        yield from self._without_lines()
         rows = [(one.label, row) for one in shown for row in self._rows(one)]
         if self.spec.show != "value":
             methods = dict.fromkeys(row.ci_method for _, row in rows if row.ci_method)
@@ -192,5 +199,5 @@ class _Layout:
         if any(mark.startswith(FEW) for _, row in rows for mark in row.marks):
             yield "Few contents: intervals are wide, and the order of the lines is no finding."
         if any(place.is_pseudo for place in self.places):
-            yield "Pseudo-labels were computed by other metrics, not given by people."
+            yield "Pseudo-labels were computed, not given by people."
         yield from unknown_notes(rows)

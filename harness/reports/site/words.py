@@ -24,8 +24,8 @@ WORDS = (
     ),
     (
         "Pseudo-label",
-        "A label computed by other quality metrics, not given by people. Agreement with it says "
-        "nothing yet about agreement with people.",
+        "A label that was computed, as by other quality metrics, not given by people. Agreement "
+        "with it says nothing yet about agreement with people.",
     ),
     (
         "Circular",

@@ -4,7 +4,7 @@
 const CAUTIONS = [
   ["seen", "the model met scenes, pictures or labels of the dataset in training (seen)"],
   ["circular", "it, or close kin of it, helped to make the labels (circular)"],
-  ["head: pseudo-labels", "the number rests on labels that metrics made, not people, as those its head was fitted on (head: pseudo-labels)"],
+  ["head: pseudo-labels", "the number rests on labels that were computed, not given by people, as those its head was fitted on (head: pseudo-labels)"],
   ["/", "not every sample could be used (n/N)"],
   ["not converged", "the curve of the logistic was not fitted to the end (not converged)"],
 ];
@@ -23,6 +23,9 @@ function showBelow(place, view, layout, absent) {
       `Mean: over the ${shown.length} datasets shown${made}, of models with a number on each; others stand ` +
         "below them.",
     );
+    if (MODELS.some((_, m) => holdsCircular(layout.grids, m) && !isApart(layout, m))) {
+      notes.push("A model that is circular on some datasets is ranked on the others; a mean that holds a circular number is not ranked, and stands below those that are.");
+    }
   }
   const methods = new Set(shown.flatMap((d) => d.methods[view.at]));
   if (view.show.has("interval") && methods.size) notes.push(`Intervals: ${[...methods].join("; ")}.`);

@@ -88,6 +88,11 @@ byId("controls").addEventListener("change", ({ target }) => {
   if (target.name === "protocol") change({ study: STUDIES.find((s) => s.id === target.value), ...fresh(target.value) });
   else if (target.name === "dataset") {
     const on = [...byId("datasets").querySelectorAll("input:checked")].map((each) => each.value);
+    if (!on.length) {
+      target.checked = true; // a table of none would be one of all
+      byId("told").textContent = "One dataset must stay ticked.";
+      return;
+    }
     change({ chosen: view.study.datasets.filter((d) => on.includes(d.id)) });
   } else if (target.name === "show") change({ show: new Set(boxes.filter((b) => b.checked).map((b) => b.value)) });
   else if (target.name !== "q") change({ [target.name]: target.value });

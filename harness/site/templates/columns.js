@@ -1,4 +1,5 @@
-// What a column is: ``sort`` gives the value that it is sorted by, ``fill`` puts it in a cell.
+// What a column is: ``sort`` gives the value that it is sorted by, ``fill`` puts it in a cell;
+// ``unranked``, where there is one, tells which values are never ranked, and stand behind the others.
 
 const SEEN = ["none", "unknown", "content", "images", "labels"];
 
@@ -101,6 +102,7 @@ function measured(dataset, cells, title, better, show) {
   return {
     id: dataset.id, title, falls: better >= 0, kind: "number value",
     sort: (m) => cells[m].value ?? null,
+    unranked: (m) => Boolean(cells[m].apart),
     fill: (td, m) => {
       const cell = cells[m];
       const about = `${MODELS[m].label} on ${dataset.title}`;
@@ -121,13 +123,25 @@ function measured(dataset, cells, title, better, show) {
   };
 }
 
-// Of models with a number on each dataset; others stand behind them, by how many they have.
+// Of models with a number on each dataset; others stand behind them, by how many they have. What
+// is true of a number because of the labels is true of a mean that holds it.
+const FLATTERING = ["circular", "head", "seen"];
+const holdsCircular = (grids, m) => grids.some((cells) => cells[m].apart);
+
 function mean(grids, title, better) {
   const own = (m) => grids.map((cells) => cells[m].value).filter((value) => value != null);
   const of = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const whole = (m) => (own(m).length === grids.length ? of(own(m)) : null);
   return {
     ...numbers("mean", `Mean ${title}`, whole, number, better > 0),
+    unranked: (m) => whole(m) != null && holdsCircular(grids, m),
+    fill: (td, m) => {
+      if (whole(m) == null) return td.append(NONE);
+      const words = new Set(grids.flatMap((cells) => cells[m].cautions));
+      const told = [...words].filter((each) => FLATTERING.some((word) => each.startsWith(word)));
+      if (told.length) td.append(whyButton(`mean ${m}`, "*", `${MODELS[m].label}, mean: take care`, `it holds a number that is ${told.join(", ")}`));
+      td.append(number(whole(m)));
+    },
     behind: (a, b) => own(b).length - own(a).length || better * (of(own(b)) - of(own(a))),
   };
 }

@@ -75,7 +75,7 @@ function showComparison(place, view, { grids, title }) {
   if (pairs.some((pair) => !pair)) {
     const command = `iqa-eval results compare ${quoted(MODELS[a].label)} ${quoted(MODELS[b].label)}`;
     const where = sentences.length ? "Not every dataset has" : "There is not";
-    parts.push(make("p", { class: "note" }, `${where} a paired test of these two on record, and two numbers alone do not tell which model is better. This compares them:`, make("span", { class: "command" }, command)));
+    parts.push(make("p", { class: "note" }, `${where} a paired test of these two on record, and two numbers alone do not tell which model is better. This compares them (with --records FOLDER where the records are not in results/records):`, make("span", { class: "command" }, command)));
   }
   place.replaceChildren(...parts);
   lead.querySelector("button").textContent = `Compare ${names.join(" and ")}`;

@@ -63,6 +63,9 @@ function sorting(view, { columns }) {
   return { column: first, id: first.id, falls: first.falls };
 }
 
+// Whether a model may be ranked on none of the datasets shown: a control, or circular on all.
+const isApart = ({ grids }, m) => grids.every((cells) => cells[m].value == null || cells[m].apart);
+
 // Models in order: those that are ranked, those set apart, and those without any number here.
 function order(view, layout) {
   const words = view.q.toLowerCase().split(/\s+/);
@@ -71,7 +74,7 @@ function order(view, layout) {
     return (!view.mode || view.mode === mode) && words.every((w) => label.toLowerCase().includes(w));
   });
   const valued = (m) => layout.grids.some((cells) => cells[m].value != null);
-  const apart = (m) => layout.grids.some((cells) => cells[m].apart);
+  const apart = (m) => isApart(layout, m);
   const { column, falls } = sorting(view, layout);
   const keys = MODELS.map((model, m) => (column ? column.sort(m) : model.label));
   const sign = falls ? -1 : 1;
@@ -79,6 +82,8 @@ function order(view, layout) {
     const [x, y] = [keys[a], keys[b]];
     if (x === null && y === null) return column.behind?.(a, b) || a - b;
     if (x === null || y === null) return (x === null) - (y === null);
+    const last = (m) => column?.unranked?.(m) ?? false;
+    if (last(a) !== last(b)) return last(a) - last(b);
     return sign * (typeof x === "number" ? x - y : x.localeCompare(y, "en", { numeric: true })) || a - b;
   };
   const shown = wanted.filter(valued).sort(compare);

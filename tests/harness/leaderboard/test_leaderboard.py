@@ -156,7 +156,8 @@ def lines(text: str, heading: str) -> list[dict[str, str]]:
     table = [line for line in section.splitlines() if line.startswith("| ")]
     plain = [re.sub(r"\*\*|</?u>", "", line) for line in table]  # without what marks the best
     split = [[c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]] for line in plain]
-    return [dict(zip(split[0], cells, strict=True)) for cells in split[2:]]
+    found = [cells for cells in split[2:] if cells[0] != "Not ranked:"]
+    return [dict(zip(split[0], cells, strict=True)) for cells in found]
 
 
 def test_what_is_known_of_a_model_stands_in_its_line(text: str) -> None:
@@ -189,7 +190,14 @@ def test_what_is_known_of_a_model_stands_in_its_line(text: str) -> None:
 
 
 def test_pseudo_labels_are_called_so(text: str) -> None:
-    assert "The labels of demo are pseudo-labels: metrics made them, not people." in text
+    assert "The labels of demo are pseudo-labels: computed, not given by people." in text
+
+
+def test_links_to_files_lead_to_what_is_written(text: str, tmp_path: Path) -> None:
+    leaderboard.write(keep(tmp_path / "kept", rows()), tmp_path / "out")
+    links = re.findall(r"(?<!\\)\]\(([^)]*)\)", text)
+    assert "site/index.html" in links
+    assert [link for link in links if not (tmp_path / "out" / link).is_file()] == []
 
 
 def test_names_are_text(text: str) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from harness.records import Row, frame
 from harness.reports import write_report
+from harness.reports.best import legend
 from harness.reports.console import as_text
 from harness.reports.cross import panels
 from harness.reports.cross_figure import cross_figures
-from harness.reports.formats import table_csv
+from harness.reports.formats import markdown, table_csv
 from harness.reports.groups import group
 from harness.reports.layout import Table
 from harness.reports.overview import Overview, overviews
@@ -87,6 +88,8 @@ def test_numbers_of_what_was_met_in_training_are_starred(suite_rows: list[Row]) 
     assert starred == {
         ("contrique", "kadid10k", "seen: labels"),
         ("reiqa", "koniq10k", "seen: labels"),
+        ("contrique", "", "seen: labels"),  # a mean that holds such a number
+        *((line[0].text, span, "control") for line in table.apart for span in (*SETS, "")),
     }
     who = "*seen: labels – met in training by contrique on kadid10k; reiqa on koniq10k."
     assert who in table.notes
@@ -101,14 +104,43 @@ def test_failed_samples_circular_models_and_unknown_training_are_told(row: MakeR
     ]
     rows[-1] = replace(rows[-1], marks=("circular",))
     table = summary(rows)
-    assert [line[0].text for line in (*table.lines, *table.apart)] == ["a", "b", "c"]
-    assert len(table.apart) == 1
-    details = [[cell.detail for cell in line[1:3]] for line in (*table.lines, *table.apart)]
-    assert details == [["", ""], ["470/480", "470/480"], ["", "circular"]]
+    assert [line[0].text for line in table.lines] == ["a", "b", "c"]
+    details = [[cell.detail for cell in line[1:]] for line in table.lines]
+    assert details == [["", "", ""], ["470/480", "470/480", ""], ["", "circular", "circular"]]
     assert "What was met in training is unknown of a." in table.notes
     assert any(note.startswith("*circular") for note in table.notes)
     assert any(note.startswith("*n/N") for note in table.notes)
     assert records(table)[1]["x_n_scored"] == "470"
+
+
+def test_a_circular_number_takes_no_part_in_its_own_column_alone(row: MakeRow) -> None:
+    rows = [
+        *pair(row, "a", 0.7, 0.8),
+        *pair(row, "b", 0.6, 0.75),
+        *pair(row, "c", 0.99, 0.78),
+        *pair(row, "d", 0.98, None),
+        *pair(row, "e", 0.97, 0.96),
+    ]
+    marks = {("c", "x"): "circular", ("d", "x"): "circular", ("e", "x"): "control"}
+    marks["e", "y"] = "control"
+    marked = ((r, marks.get((r.model, r.dataset))) for r in rows)
+    rows = [replace(r, marks=(mark,)) if mark else r for r, mark in marked]
+    table = summary(rows)
+    assert [[cell.place for cell in line[1:]] for line in table.lines] == [
+        [1, 1, 1], [2, 0, 2], [0, 2, 0],
+    ]  # fmt: skip
+    assert [line[0].text for line in table.lines] == ["a", "b", "c"]
+    assert [(cell.text, cell.detail) for cell in table.lines[2][1:]] == [
+        ("*0.990", "circular"), ("0.780", ""), ("*0.885", "circular"),
+    ]  # fmt: skip
+    assert [line[0].text for line in table.apart] == ["e", "d"]
+    assert [cell.detail for cell in table.apart[0][1:]] == ["control"] * 3
+    assert "circular numbers and the lines set apart below take no part" in legend(table)
+    assert any(note.startswith("*control: ") for note in table.notes)
+    assert any("a mean that holds a circular number is not ranked" in note for note in table.notes)
+    lines = markdown(table).splitlines()
+    (at_note,) = (i for i, line in enumerate(lines) if line.startswith("| Not ranked:"))
+    assert [line.split()[1] for line in lines[at_note + 1 : at_note + 3]] == ["e", "d"]
 
 
 def test_pseudo_labels_and_few_contents_are_said_over_their_dataset(row: MakeRow) -> None:

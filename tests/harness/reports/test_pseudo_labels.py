@@ -21,7 +21,7 @@ def taught(**changes: object) -> Row:
 
 def test_a_number_is_starred_but_where_the_labels_are_those_of_its_dataset() -> None:
     assert cautions(taught()) == ("head: pseudo-labels",)
-    assert "metrics made, not people" in " ".join(star_notes([taught()]))
+    assert "computed, not given by people" in " ".join(star_notes([taught()]))
     assert cautions(base_row("head", "demo", "correlation", marks=TAUGHT)) == ()
 
 

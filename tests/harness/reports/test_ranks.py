@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from harness.canonical import canonical_json, slug
+from harness.protocols.base import word
 from harness.records import Row
 from harness.reports.console import as_text
 from harness.reports.figures import figures
@@ -66,6 +68,17 @@ def test_standing(row: MakeRow) -> None:
     assert pairs.folded
     assert any("median over pairs: 0.033" in note for note in table.notes)
     assert "Intervals: bootstrap." in table.notes
+
+
+def test_a_protocol_with_options_is_named_in_words(row: MakeRow) -> None:
+    options = {"splits": "80/20"}
+    of = word(slug("linear-probe", options))
+    told = {"protocol_options": canonical_json(options), "value": 0.5, "marks": ()}
+    rows = [*compared(row, of), row("ours", "d", "linear-probe", **told)]
+    (found,) = (each for each in group(rows) if each.key.protocol == "significance")
+    table, *_ = tables(found)
+    assert table.title.endswith("significance of linear-probe (splits 80/20)")
+    assert tables(one(compared(row, of)))[0].title.endswith(f"of {of}")  # nothing tells them
 
 
 def test_every_pair_once_the_better_first(row: MakeRow) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.records import Row, frame
+from harness.reports.figures import figures
 from harness.reports.groups import Group, group
 from harness.reports.layout import interval, number
 from harness.reports.matrix import type_matrix
@@ -151,10 +152,29 @@ def test_the_matrix_is_the_response_at_a_sixteenth(row: MakeRow) -> None:
     matrix = type_matrix(group(rows)[0])
     assert matrix is not None
     assert matrix.types == ("y", "x")  # the darkest first
+    assert matrix.resting == ""  # of correlations alone
     assert matrix.scales == (0.5, 0.1)  # b has noticed nothing: no small value looks large
     assert matrix.models == ("a", "b")
     assert matrix.values == ((0.5, None), (0.25, -0.5))
     assert matrix.left_out == ("c",)
+
+
+def test_an_srcc_of_one_type_says_on_how_little_it_rests(row: MakeRow) -> None:
+    of = {"split": "median of 10 splits (70/10/20)", "n_expected": 22, "n_scored": 20}
+    found = group(
+        [
+            row("a", "d", "linear-probe", value=0.8, **of),
+            row("a", "d", "linear-probe", subset="type=x", ci_low=-1.0, ci_high=0.918, **of),
+            row("a", "d", "linear-probe", subset="type=y", ci_low=0.2, ci_high=0.6, **of),
+        ]
+    )[0]
+    said = (
+        "A type has 20 pictures, of which a split tests about 20 %; the intervals, which the "
+        "records have, are 0.400 to 1.918 wide."
+    )
+    assert said in tables(found)[1].notes
+    (drawn,) = (picture for picture in figures(found) if picture.name.endswith(".types"))
+    assert said in drawn.caption
 
 
 def test_a_ridge_penalty_keeps_its_digits(row: MakeRow) -> None:

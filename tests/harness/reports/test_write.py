@@ -116,7 +116,7 @@ def test_the_header_is_told(page: Page) -> None:
 
 
 def test_words_skips_and_commands_are_told(page: Page) -> None:
-    for text in ("Spearman", "A label computed by other quality metrics", "Few contents (n)"):
+    for text in ("Spearman", "A label that was computed", "Few contents (n)"):
         assert text in page.text
     assert "iqa-eval fetch pyiqa:lpips" in page.text
     assert "out of memory | 3.2 GB asked for" in page.text

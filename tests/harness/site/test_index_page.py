@@ -234,6 +234,43 @@ def test_filters_and_back(open_page) -> None:
     assert view_of(page) == ""
 
 
+def test_one_dataset_stays_ticked(open_page) -> None:
+    page = open_page("#datasets=live")
+    page.locator("#datasets summary").click()
+    box = page.locator("#datasets input[value=live]")
+    box.click()
+    assert box.is_checked()
+    assert head(page, "made").count() == 0
+    assert page.locator("#told").inner_text() == "One dataset must stay ticked."
+
+
+def test_a_model_that_is_circular_elsewhere_is_ranked(open_page, tmp_path: Path) -> None:
+    mixed = {("live", "a"): 0.9, ("live", "b"): 0.8, ("live", "kin"): 0.7}
+    mixed |= {("made", "a"): 0.5, ("made", "b"): 0.6, ("made", "kin"): 0.99}
+    for (dataset, model), value in mixed.items():
+        own = row(model, dataset, value=value)
+        if (dataset, model) == ("made", "kin"):
+            own = replace(own, marks=("pseudo-labels", "circular"))
+        if (dataset, model) == ("live", "b"):
+            own = replace(own, contamination="labels")
+        write_record(tmp_path / "records", Record((own,), {}, slug(model), "correlation"))
+    page = open_page()
+    page.goto(build(tmp_path / "records", tmp_path / "site").as_uri())
+    assert (names(page), names(page, 2)) == (["a", "b", "kin"], [])
+    assert texts(page, "mean") == ["0.700", "0.700", "0.845"]
+    stars = page.locator('#board .why-button[data-key^="mean "]')
+    assert [star.get_attribute("aria-label") for star in stars.all()] == [
+        "b, mean: take care", "kin, mean: take care",
+    ]  # fmt: skip
+    said = page.locator(".below").inner_text()
+    assert "a mean that holds a circular number is not ranked" in said
+    for column, order in (("live", ["a", "b", "kin"]), ("made", ["b", "a", "kin"])):
+        head(page, column).locator("button").click()
+        assert names(page) == order
+    page.goto(f"{page.url.partition('#')[0]}#datasets=made")
+    assert (names(page), names(page, 2)) == (["b", "a"], ["kin"])
+
+
 def test_protocols_measures_and_datasets(open_page) -> None:
     page = open_page()
     page.locator("#datasets summary").click()

@@ -216,6 +216,20 @@ def test_one_name_of_two_measures_is_told_apart_by_the_protocol() -> None:
         assert Headline(metric, "all", protocol).title == title
 
 
+def test_mean_and_spread_over_splits_say_of_what() -> None:
+    titles = [Headline(metric, "all").title for metric in ("srcc", "plcc_mean", "srcc_split_sd")]
+    assert titles == ["SRCC", "PLCC, mean over splits", "SRCC, SD over splits"]
+
+
+def test_a_skip_without_a_mode_is_no_kind_of_model(tmp_path: Path) -> None:
+    found = [row("a", "live", value=0.5), row("a", "made", mode="", reason="no weights")]
+    board = read_board(write(tmp_path, [*found, row("b", "live", mode="", reason="no weights")]))
+    assert [model[3] for model in leaderboard(board)["models"]] == [found[0].mode, ""]
+    page = index_page(board)["index.html"].decode()
+    assert "<option></option>" not in page
+    assert f"<option>{found[0].mode}</option>" in page
+
+
 def test_numbers_of_a_head_that_pseudo_labels_taught_are_starred(tmp_path: Path) -> None:
     taught = {"protocol": "sensitivity", "metric": "lsi", "marks": ("pseudo-labels",)}
     both = [row("first", "x", value=0.6, **taught), row("second", "x", value=0.5, **taught)]

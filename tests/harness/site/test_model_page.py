@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -22,10 +23,13 @@ from harness.collection.board import read_board
 from harness.model import ModelCard, TrainedOn, Weights
 from harness.records import NOT_APPLICABLE, Record, Row, write_record
 from harness.reports.entries import Entry
+from harness.reports.style import style
 from harness.site.beside import Beside, published_table
 from harness.site.dataset_page import dataset_pages
+from harness.site.learning_figure import learning_figure
 from harness.site.model_page import model_pages
 from harness.site.model_tables import bars
+from harness.site.pages import progress
 
 NASTY = "<script>alert(1)</script>"
 SHA = "c0ffee00" * 8
@@ -302,6 +306,38 @@ def test_pictures_and_learning_curves_are_shown(site: dict[str, bytes]) -> None:
     assert f"Where it looked {NASTY}" in good.text
     assert site["figures/live-correlation.good.learning.svg"].startswith(b"<?xml")
     assert "learning" not in "".join(page(site, "fair").urls)
+
+
+def test_learning_curves_begin_with_what_chooses_the_epoch() -> None:
+    curve = [
+        {"affinity": 0.1 * i, "epoch": i, "kept": float(i == 1), "loss": 1 / (i + 1), "srcc": 0.1}
+        | {"mine": 1.0 * i}
+        for i in range(3)
+    ]
+    with style():
+        picture = learning_figure("x", "model", [curve, curve])
+        plain = learning_figure("x", "model", [[{"epoch": i, "mine": i} for i in range(3)]])
+    assert picture is not None
+    assert picture.alt == (
+        "Line charts of SRCC of the validation part, Loss, Part of the loss: affinity to a "
+        "teacher, mine by epoch, for 2 fits."
+    )
+    assert "A line is one fit (2 fits, each on a training part of its own)" in picture.caption
+    assert "A ring: the epoch that is kept." in picture.caption
+    assert plain is not None
+    assert "validation" not in plain.caption
+    assert "ring" not in plain.caption
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_bar_tells_a_terminal_alone_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    told = io.StringIO()
+    monkeypatch.setattr(told, "isatty", lambda: is_terminal)
+    monkeypatch.setattr("sys.stderr", told)
+    assert list(progress([1, 2, 3], "models")) == [1, 2, 3]
+    assert ("pages of models" in told.getvalue()) is is_terminal
 
 
 def test_equal_records_give_equal_bytes_wherever_they_lie(

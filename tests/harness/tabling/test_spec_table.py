@@ -112,6 +112,41 @@ def test_circular_models_and_controls_stand_apart_and_are_never_the_best(make: M
     assert table.apart[1][0].notes[0].text.startswith("control")
 
 
+def test_a_circular_number_is_left_out_of_its_own_column_alone(make: Make) -> None:
+    def both(model: str, *values: float) -> list[Row]:
+        pairs = zip("xy", values, strict=True)
+        return [replace(row(model, value), dataset=name) for name, value in pairs]
+
+    rows = [*both("a", 0.7, 0.6), *both("b", 0.5, 0.8), *both("c", 0.99, 0.9)]
+    rows = [
+        replace(r, marks=("circular",)) if (r.model, r.dataset) == ("c", "x") else r for r in rows
+    ]
+    spec = SPEC.replace("dataset: x, protocol: correlation, metric: rmse",
+                        "dataset: y, protocol: correlation, metric: srcc")  # fmt: skip
+    table = make(rows, f"order: x SRCC\n{spec}")
+    assert table.apart == ()
+    assert texts(table) == [
+        ["a", "0.700", "0.600"], ["b", "0.500", "0.800"], ["c", "0.990", "0.900"],
+    ]  # fmt: skip
+    assert [[cell.place for cell in line[1:]] for line in table.lines] == [[1, 0], [2, 2], [0, 1]]
+    assert [note.sign for note in table.lines[2][1].notes] == ["‡"]
+    assert notes(table, 2, 0) == []
+
+
+def test_a_pattern_without_a_line_says_why(make: Make) -> None:
+    other = row("c:d", 0.9, protocol_options='{"n_splits":2}')
+    spec = SPEC.replace('["*"]', '[a, "c:*", "pyiqa:*"]')
+    table = make([row("a", 0.9), other], spec)
+    assert texts(table) == [["a", "0.900", "–"]]
+    assert "'pyiqa:*': no record of such a model." in table.notes
+    assert (
+        "'c:*' (c:d): no record on x under correlation, but there is one with other options: write "
+        "protocol: {name: correlation, n_splits: 2}."
+    ) in table.notes
+    named = make([row("a", 0.9), other], SPEC.replace('["*"]', "['c:d']"))
+    assert notes(named, 0, 1)[0].endswith("write protocol: {name: correlation, n_splits: 2}.")
+
+
 def test_pseudo_labels_are_called_that_in_the_heading_and_over_the_table(make: Make) -> None:
     marks = {"label_kind": "pseudo", "marks": ("few contents (8)", "pseudo-labels")}
     table = make([row("a", 0.9, **marks), row("b", 0.8, **marks)])
@@ -140,7 +175,7 @@ def test_a_head_that_pseudo_labels_taught_is_a_footnote_even_of_all(make: Make) 
     table = make(rows)
     assert [note.sign for line in table.lines for note in line[1].notes] == ["§", "§"]
     for text in (markdown(table), latex(table), table_csv(table)):
-        assert "the number rests on labels that metrics made, not people" in text
+        assert "the number rests on labels that were computed, not given by people" in text
 
 
 def test_rank_intervals_and_the_top_group(make: Make) -> None:
@@ -186,7 +221,7 @@ def test_order_is_that_of_the_file_or_of_a_column(make: Make) -> None:
     assert [line[0].text for line in falling.lines] == ["b", "c", "a"]
     rising = make(rows, f"order: x RMSE\n{spec}")
     assert [line[0].text for line in rising.lines] == ["a", "c", "b"]
-    with pytest.raises(ValueError, match="order: unknown column 'x SROC'; did you mean x SRCC"):
+    with pytest.raises(ValueError, match="order: unknown column 'x SROC'; did you mean 'x SRCC'"):
         make(rows, f"order: x SROC\n{spec}")
 
 
@@ -241,7 +276,14 @@ def test_published_beside_measured(make: Make) -> None:
         (('"*"', "pyiqa:psnr"), None),
         (('"*"', "'scores:mine.csv'"), None),
         (('"*"', "relational:x"), "unknown model 'relational:x'; did you mean relational"),
-        (('"*"', "aple*"), None),
+        (('"*"', "aple*"), "rows.0: unknown model 'aple.*'; did you mean apples"),
+        (('"*"', "'pyiqqqa:*'"), "rows.0: unknown model 'pyiqqqa:.*'; did you mean pyiqa:"),
+        (('"*"', "'pyiqa:*'"), None),
+        (('"*"', "'scores:*'"), None),
+        (
+            ("protocol: correlation, metric: srcc", "protocol: significance, metric: ranks"),
+            "columns.0: .*write {dataset: x, protocol: correlation, metric: ranks}",
+        ),
     ],
 )
 def test_names_that_nothing_has_are_told_with_the_closest(
