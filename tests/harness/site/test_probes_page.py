@@ -330,7 +330,7 @@ def test_a_probe_opens_tells_all_and_closes_by_keyboard(opened: Opened, folder: 
     assert page.inner_text("#open-title") == TYPES[0]
     assert page.inner_text("#place") == "1 of 6 shown"
     assert page.locator("#outline path").count() == 1
-    assert page.evaluate("document.getElementById('damaged').naturalWidth") == 48
+    page.wait_for_function("document.getElementById('damaged').naturalWidth == 48")
     page.keyboard.press("s")
     assert page.input_value("#split") == "0"
     page.keyboard.press("o")
@@ -348,7 +348,7 @@ def test_a_probe_opens_tells_all_and_closes_by_keyboard(opened: Opened, folder: 
     assert page.evaluate("document.activeElement.closest('li').dataset.area") == "1/4"
     first.click()
     page.go_back()
-    assert not dialog.is_visible()
+    dialog.wait_for(state="hidden")
     assert said == []
     shared, _, _ = opened(address[address.index("#") :])
     assert shared.inner_text("#open-title") == TYPES[1]
