@@ -57,7 +57,7 @@ class Sample:
     split: str | None = None  # the owners' official part, where there is one
     facts: tuple[tuple[str, str | float], ...] = ()  # conditions of an experiment, by name
     # Numbers measured of its pixels, by name. Their last digits are those of a kind of processor,
-    # so no hash covers them; that of the images covers what they were measured of.
+    # so no hash covers them; they follow from the bytes or recipes, which the images' hash covers.
     measured: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
