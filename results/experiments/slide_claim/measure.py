@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from baselines.slide_iqa.config import TRAINED_SHAPES, TRAINED_TYPES
-from harness import records
+from harness import sample_files
 from harness.model import Model
 from harness.runner import run
 from harness.sample import Dataset
@@ -105,7 +105,7 @@ def evaluated(
         kept = done[(done["protocol"] == "sensitivity") & done["scores"].notna()]
         for model, dataset, name in set(kept[["model", "dataset", "scores"]].itertuples(False)):
             folder = out / protocols[0] / "records"
-            scores[names[model], dataset] = records.read_scores(folder, name)
+            scores[names[model], dataset] = sample_files.read_scores(folder, name)
     return pd.DataFrame(found, columns=list(COLUMNS)), scores
 
 
