@@ -54,7 +54,7 @@ def but_for_rounding(one: Record, here: Path, other: Record, there: Path) -> str
                 return ""
             moved = max(moved, gap)
     told = f"{largest:.2g} SD of the scores" if largest else f"{moved:.2g} of the values"
-    return f"equal but for rounding (largest difference {told}): made on another kind of processor"
+    return f"equal but for rounding (largest difference {told}), as between two kinds of processors"
 
 
 def _rest(record: Record) -> str:

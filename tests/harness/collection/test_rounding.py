@@ -24,7 +24,7 @@ from tests.harness.collection.test_comparisons import samples
 RUNNER = CliRunner()
 N = 50
 CURVE = ({"epoch": 1, "loss": 0.5},)
-WHY = "equal but for rounding (largest difference {}): made on another kind of processor"
+WHY = "equal but for rounding (largest difference {}), as between two kinds of processors"
 
 
 def scores(shift: float = 0.0) -> dict[str, float]:
